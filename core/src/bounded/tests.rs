@@ -1,0 +1,65 @@
+use alloc::vec::Vec;
+
+use super::*;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn at(seconds: u64) -> Instant {
+    Instant::ORIGIN + SECOND * u32::try_from(seconds).unwrap()
+}
+
+#[test]
+fn recent_forgets_by_age_and_by_room() {
+    let mut recent = Recent::new(2, SECOND * 10);
+    assert_eq!(recent.insert(at(0), 'a', 1), None);
+    assert_eq!(recent.insert(at(1), 'b', 2), None);
+    assert_eq!(recent.insert(at(2), 'c', 3), Some(('a', 1)), "the oldest makes room");
+    assert_eq!(recent.get(at(10), &'b'), Some(&2));
+    assert_eq!(recent.get(at(11), &'b'), None, "its time is over");
+    recent.expire(at(11));
+    assert_eq!(recent.len(), 1);
+}
+
+#[test]
+fn recent_counts_age_from_the_last_insertion() {
+    let mut recent = Recent::new(8, SECOND * 10);
+    recent.insert(at(0), 'a', 1);
+    recent.insert(at(5), 'a', 2);
+    assert_eq!(recent.get(at(12), &'a'), Some(&2));
+    let newest: Vec<_> = recent.newest_first(at(12)).collect();
+    assert_eq!(newest, [(&'a', &2)]);
+}
+
+#[test]
+fn recent_leaves_little_behind_when_keys_are_replaced_or_removed() {
+    let mut recent = Recent::new(4, SECOND);
+    for round in 0..1000u64 {
+        recent.insert(at(0), round % 3, ());
+        recent.remove(&(round % 3));
+    }
+    assert!(recent.is_empty() && recent.order.len() <= 8, "{}", recent.order.len());
+}
+
+#[test]
+fn recent_without_room_keeps_nothing() {
+    let mut recent = Recent::new(0, SECOND);
+    assert_eq!(recent.insert(at(0), 'a', 1), Some(('a', 1)));
+    assert!(recent.is_empty());
+}
+
+#[test]
+fn bucket_allows_a_burst_and_then_its_rate() {
+    let mut bucket = Bucket::new(3, SECOND);
+    assert_eq!((0..5).filter(|_| bucket.take(at(0))).count(), 3);
+    assert!(bucket.take(at(1)) && !bucket.take(at(1)));
+    assert!(!bucket.is_full(at(2)));
+    assert!(bucket.is_full(at(9)));
+}
+
+#[test]
+fn bucket_ignores_time_that_goes_back() {
+    let mut bucket = Bucket::new(1, SECOND);
+    assert!(bucket.take(at(10)));
+    assert!(!bucket.take(at(0)));
+    assert!(bucket.take(at(11)));
+}

@@ -1,0 +1,7 @@
+//! The mesh: our own network, and Solcial's (`mesh.md`).
+
+mod api;
+mod config;
+
+pub use api::{Command, Done, Event, Snapshot, UsageError};
+pub use config::{Config, Registration, Validation};
