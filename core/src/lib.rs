@@ -33,6 +33,7 @@ pub mod wire;
 // Floor 2: capabilities.
 pub mod broadcast;
 pub mod overlay;
+pub mod queue;
 
 // Floor 3: networks.
 pub mod mesh;
