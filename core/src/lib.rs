@@ -34,7 +34,9 @@ pub mod wire;
 // Floor 2: capabilities.
 pub mod admission;
 pub mod broadcast;
+pub mod heads;
 pub mod overlay;
+pub mod queue;
 
 pub mod session;
 
