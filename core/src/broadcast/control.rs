@@ -42,7 +42,9 @@ impl<P: Copy + Ord + Debug> Broadcast<P> {
                 peer.queue.remove(&serial);
             }
             self.measure(&from, hop, serial);
-            self.optimise(from, hop, serial, cx);
+            if self.may_be_faster(serial) {
+                self.optimise(from, hop, serial, cx);
+            }
             return;
         }
         let announcer = Announcer { peer: from, hop, asked: false };
@@ -213,6 +215,13 @@ impl<P: Copy + Ord + Debug> Broadcast<P> {
             // The greatest value says that nothing is known.
             peer.distance = i32::try_from(distance).unwrap_or(i32::MAX).min(i32::MAX - 1);
         }
+    }
+
+    /// Whether a payload that is announced now could have been here as early as ours was. Its announcement was held back
+    /// for one batch period at most: if it comes later than that after our delivery, then so would the payload have,
+    /// and fewer hops would only make the way slower.
+    fn may_be_faster(&self, serial: Serial) -> bool {
+        self.store.seen(serial).is_some_and(|seen| self.now <= seen.at + self.config.batch)
     }
 
     /// 4.5: a lazy link that promises a much shorter way replaces the one that delivered.
