@@ -2,6 +2,10 @@
 
 mod api;
 mod config;
+pub mod establishment;
+pub mod heads;
+mod malformed;
 
 pub use api::{Command, Done, Event, Snapshot, UsageError};
 pub use config::{Config, Registration, Validation};
+pub use malformed::Malformed;
