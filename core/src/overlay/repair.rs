@@ -31,6 +31,8 @@ pub(super) struct Request<P> {
 pub(super) struct Answers {
     times: [u16; 8],
     next: usize,
+    /// Refusals since the last neighbour was won.
+    pub(super) refusals: usize,
 }
 
 impl Answers {
@@ -143,6 +145,7 @@ impl<P: Copy + Ord + Debug> Overlay<P> {
     ) {
         let Some(request) = self.pending.remove(&peer) else { return };
         self.answers.record(cx.now().since(request.since));
+        self.answers.refusals = self.answers.refusals.saturating_add(1);
         count(&mut self.stats.requests_refused);
         self.back_off(peer, backoff.max(self.config.refusal_backoff), cx);
         if alive {
@@ -193,7 +196,7 @@ impl<P: Copy + Ord + Debug> Overlay<P> {
                 self.refilling = false;
                 break;
             };
-            let priority = if self.active.is_empty() { Priority::High } else { Priority::Low };
+            let priority = self.urgency();
             self.request(peer, Candidate::verified(Vec::new(), peer), priority, cx);
         }
         // Candidates that wait for their back-off, or too many neighbours: look again in a moment.
@@ -206,7 +209,15 @@ impl<P: Copy + Ord + Debug> Overlay<P> {
         }
     }
 
-    fn wants_more(&self) -> bool {
+    /// HIGH without neighbours (5.4); also when starved after A refusals in a row: then the views are full everywhere,
+    /// and LOW alone would leave this node below Amin for ever (6.7).
+    const fn urgency(&self) -> Priority {
+        let starved = self.active.len() + self.pending.len() < self.capacity.starved;
+        let rejected = starved && self.answers.refusals >= self.capacity.active;
+        if self.active.is_empty() || rejected { Priority::High } else { Priority::Low }
+    }
+
+    const fn wants_more(&self) -> bool {
         let goal = if self.refilling { self.capacity.active } else { self.capacity.starved };
         self.active.len() + self.pending.len() < goal
     }
