@@ -1,5 +1,6 @@
 //! IHAVE, GRAFT, PRUNE, NOTHAVE, optimisation, and neighbours that come and go (`broadcast` 4.3 to 4.6, 8.10).
 
+use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use core::fmt::Debug;
 
@@ -39,7 +40,7 @@ impl<P: Copy + Ord + Debug> Broadcast<P> {
         if let Some(serial) = self.store.find(self.now, &id, &self.config) {
             // It has the message: telling it would be a waste.
             if let Some(peer) = self.peers.get_mut(&from) {
-                peer.queue.remove(&serial);
+                peer.dequeue(serial);
             }
             self.measure(&from, hop, serial);
             if self.may_be_faster(serial) {
@@ -137,7 +138,7 @@ impl<P: Copy + Ord + Debug> Broadcast<P> {
         }
         self.served.insert(self.now, (from, id), times.saturating_add(1));
         if let Some(peer) = self.peers.get_mut(&from) {
-            peer.queue.remove(&serial);
+            peer.dequeue(serial);
         }
         count(&mut self.stats.grafts_answered);
         self.send_to(from, message, cx);
@@ -271,7 +272,9 @@ impl<P: Copy + Ord + Debug> Broadcast<P> {
         }
         self.departed.retain(|departed| departed.peer != peer);
         let since = self.now - self.config.recent.min(self.config.cache_lifetime);
-        let recent = self.store.newest_first(since).take(self.config.ihave_ids).collect();
+        let mut recent: VecDeque<Serial> =
+            self.store.newest_first(since).take(self.config.ihave_ids).collect();
+        recent.make_contiguous().reverse();
         if let Some(peer) = self.peers.get_mut(&peer) {
             peer.queue = recent;
             if !peer.queue.is_empty() {
