@@ -35,6 +35,7 @@ pub mod wire;
 pub mod admission;
 pub mod broadcast;
 pub mod overlay;
+pub mod peers;
 
 pub mod session;
 
