@@ -7,6 +7,8 @@ use crate::link::LinkId;
 /// What is due. The order decides between equal instants.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(super) enum Timer {
+    /// The node has not begun yet.
+    Start,
     /// The channel of a link.
     Channel(LinkId),
     /// The session of a link.
@@ -19,8 +21,8 @@ pub(super) enum Timer {
     Reopen(LinkId),
     /// The gossip queue of a link has been full for too long.
     Congested(LinkId),
-    /// The attempts to dial a peer.
-    Dialling(PeerId),
+    /// The dialler.
+    Dialler,
     /// A place to join through is to be dialled (again).
     Bootstrap,
     /// An answer about the registration of a peer.
@@ -33,8 +35,6 @@ pub(super) enum Timer {
     Heads,
     /// The peer book.
     Book,
-    /// The table of links.
-    Admission,
     /// The shutdown has taken long enough.
     Stop,
 }
