@@ -8,6 +8,16 @@ mod beacon;
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
+mod machines {
+    use pleach_tests::laws::campaign;
+    use pleach_tests::subjects::broadcast::Swarm;
+
+    #[test]
+    fn broadcast_obeys_the_laws() {
+        campaign::<Swarm>(200, 4000);
+    }
+}
+
 mod checker {
     use pleach_tests::choices::random;
     use pleach_tests::laws::{Breach, Law, Tally, check};

@@ -56,7 +56,7 @@ impl<const FLAW: usize> Beacon<FLAW> {
         let drawn = cx.rng().next_u64();
         cx.emit(Output::Flash(noise.wrapping_add(drawn)));
         let period = rng::jitter(cx.rng(), PERIOD, 10);
-        self.due = Some(if FLAW == 3 { cx.now() } else { cx.now() + period });
+        self.due = Some(if FLAW == 3 { cx.now() } else { self.latest.max(cx.now()) + period });
     }
 }
 

@@ -6,3 +6,4 @@
 pub mod allocations;
 pub mod choices;
 pub mod laws;
+pub mod subjects;

@@ -1,14 +1,14 @@
 //! The law checker: runs any machine on random inputs and says which of the laws L1..L9 it breaks.
 //!
-//! One run is decided by bytes (see [`Choices`]). It is played three times:
+//! One run is decided by bytes (see [`Choices`]). It is played four times:
 //!
 //! 1. *explored*: steps are drawn while the machine runs; every call is checked for itself (L2 to L9);
 //! 2. *repeated* on a second machine of the same construction: the same outputs and draws (L1), and memory within the
 //!    subject's bound after every step (L2);
-//! 3. *thinned*: once more without the timeouts that came early: the same outputs (L4).
+//! 3. *thinned*: once more without the timeouts that came early: the same outputs (L4);
+//! 4. *raised*: once more with times that go back raised to the latest seen: the same outputs (L5).
 //!
-//! L5 is checked on the bare machine, which is handed times that go back: it may neither fail nor take that for
-//! progress. ([`pleach_core::Driver`] never lets time go back in the first place.) L9 is checked in two ways: here
+//! L9 is checked in two ways: here
 //! `poll_timeout` may not allocate nor change its mind; `tests/floors` reads its source, which may not scan.
 
 mod play;
@@ -174,7 +174,8 @@ impl Tally {
 pub fn check<S: Subject>(data: &[u8], tally: &mut Tally) -> Result<(), Breach> {
     let record = play::explore::<S>(data, tally)?;
     play::repeat::<S>(data, &record, tally)?;
-    play::thin::<S>(data, &record)
+    play::thin::<S>(data, &record)?;
+    play::raise::<S>(data, &record)
 }
 
 /// Plays `runs` random runs of `length` bytes, and demands that everything occurred.

@@ -151,6 +151,25 @@ pub(super) fn repeat<S: Subject>(data: &[u8], record: &Record<S>, tally: &mut Ta
     Ok(())
 }
 
+/// The same steps, but times that go back are raised to the latest: equal outputs (L5).
+pub(super) fn raise<S: Subject>(data: &[u8], record: &Record<S>) -> Result<(), Breach> {
+    let (_, seed, _, machine) = prepare::<S>(data);
+    let mut actor = Actor::<S>::new(machine, seed);
+    let mut latest = START;
+    for (step, (call, expected)) in record.steps.iter().zip(&record.outcomes).enumerate() {
+        // An early timeout leaves no trace (L4): it is no sight of the clock either.
+        latest = if call.early { latest } else { latest.max(call.at.now) };
+        let now = latest.max(call.at.now);
+        let outcome = actor.call(At { now, ..call.at }, call.input.clone());
+        if outcome.as_ref() != Ok(expected) {
+            let detail =
+                format!("{expected:?}, and when time stands still instead of going back {outcome:?}");
+            return Err(Breach { law: Law::L5, step, detail });
+        }
+    }
+    Ok(())
+}
+
 /// The same steps without the early timeouts: equal outputs (L4).
 pub(super) fn thin<S: Subject>(data: &[u8], record: &Record<S>) -> Result<(), Breach> {
     let (_, seed, _, machine) = prepare::<S>(data);
@@ -288,7 +307,9 @@ impl Clock {
             kind => {
                 input = (kind == 30).then(|| subject.generate(choices));
                 let back = Duration::from_millis(choices.pick(&[1, 1000, 60_000]).unwrap_or(1));
-                self.latest - back
+                // What is due at the latest moment may be done at an earlier one or not: both are no progress.
+                let overdue = deadline.is_some_and(|deadline| deadline <= self.latest);
+                if input.is_none() && overdue { self.latest } else { self.latest - back }
             }
         };
         self.wall = match choices.byte() {
