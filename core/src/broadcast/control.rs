@@ -1,5 +1,6 @@
 //! IHAVE, GRAFT, PRUNE, NOTHAVE, optimisation, and neighbours that come and go (`broadcast` 4.3 to 4.6, 8.10).
 
+use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use core::fmt::Debug;
 
@@ -39,10 +40,12 @@ impl<P: Copy + Ord + Debug> Broadcast<P> {
         if let Some(serial) = self.store.find(self.now, &id, &self.config) {
             // It has the message: telling it would be a waste.
             if let Some(peer) = self.peers.get_mut(&from) {
-                peer.queue.remove(&serial);
+                peer.dequeue(serial);
             }
             self.measure(&from, hop, serial);
-            self.optimise(from, hop, serial, cx);
+            if self.may_be_faster(serial) {
+                self.optimise(from, hop, serial, cx);
+            }
             return;
         }
         let announcer = Announcer { peer: from, hop, asked: false };
@@ -135,7 +138,7 @@ impl<P: Copy + Ord + Debug> Broadcast<P> {
         }
         self.served.insert(self.now, (from, id), times.saturating_add(1));
         if let Some(peer) = self.peers.get_mut(&from) {
-            peer.queue.remove(&serial);
+            peer.dequeue(serial);
         }
         count(&mut self.stats.grafts_answered);
         self.send_to(from, message, cx);
@@ -215,6 +218,13 @@ impl<P: Copy + Ord + Debug> Broadcast<P> {
         }
     }
 
+    /// Whether a payload that is announced now could have been here as early as ours was. Its announcement was held back
+    /// for one batch period at most: if it comes later than that after our delivery, then so would the payload have,
+    /// and fewer hops would only make the way slower.
+    fn may_be_faster(&self, serial: Serial) -> bool {
+        self.store.seen(serial).is_some_and(|seen| self.now <= seen.at + self.config.batch)
+    }
+
     /// 4.5: a lazy link that promises a much shorter way replaces the one that delivered.
     pub(super) fn optimise(
         &mut self,
@@ -262,7 +272,9 @@ impl<P: Copy + Ord + Debug> Broadcast<P> {
         }
         self.departed.retain(|departed| departed.peer != peer);
         let since = self.now - self.config.recent.min(self.config.cache_lifetime);
-        let recent = self.store.newest_first(since).take(self.config.ihave_ids).collect();
+        let mut recent: VecDeque<Serial> =
+            self.store.newest_first(since).take(self.config.ihave_ids).collect();
+        recent.make_contiguous().reverse();
         if let Some(peer) = self.peers.get_mut(&peer) {
             peer.queue = recent;
             if !peer.queue.is_empty() {

@@ -1,6 +1,6 @@
 //! The neighbours: eager and lazy ones, and what waits to be announced to each.
 
-use alloc::collections::BTreeSet;
+use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
 use super::store::Serial;
@@ -22,19 +22,30 @@ pub(super) struct Peer<P> {
     pub(super) since: Instant,
     /// Before this no further PRUNE is sent on a lazy link.
     pub(super) prune_again: Instant,
-    /// What it is to be told of with the next batch.
-    pub(super) queue: BTreeSet<Serial>,
+    /// What it is to be told of with the next batch, in order.
+    pub(super) queue: VecDeque<Serial>,
 }
 
 impl<P> Peer<P> {
     /// Queues an id; how many others had to go for want of room.
     pub(super) fn enqueue(&mut self, serial: Serial, limit: usize) -> usize {
-        self.queue.insert(serial);
+        if self.queue.back().is_none_or(|last| *last < serial) {
+            self.queue.push_back(serial);
+        } else if let Err(at) = self.queue.binary_search(&serial) {
+            self.queue.insert(at, serial);
+        }
         if self.queue.len() <= limit {
             return 0;
         }
-        self.queue.pop_first();
+        self.queue.pop_front();
         1
+    }
+
+    /// Takes an id out of the queue: the neighbour has it.
+    pub(super) fn dequeue(&mut self, serial: Serial) {
+        if let Ok(at) = self.queue.binary_search(&serial) {
+            self.queue.remove(at);
+        }
     }
 }
 
@@ -58,7 +69,7 @@ impl<P: Copy + Ord> Peers<P> {
             promises: 0,
             since: now,
             prune_again: Instant::ORIGIN,
-            queue: BTreeSet::new(),
+            queue: VecDeque::new(),
         };
         self.0.insert(at, peer);
         true

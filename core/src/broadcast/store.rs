@@ -32,7 +32,8 @@ struct Held<P> {
 
 #[derive(Clone, Debug)]
 pub(super) struct Store<P> {
-    index: BTreeMap<Id, Serial>,
+    /// By the number that an id is: one comparison of a register pair instead of sixteen bytes.
+    index: BTreeMap<u128, Serial>,
     order: VecDeque<Seen>,
     /// The serial of the first of `order`.
     first: Serial,
@@ -48,7 +49,7 @@ impl<P: Copy> Store<P> {
 
     /// The serial of an id that is remembered.
     pub(super) fn find(&self, now: Instant, id: &Id, config: &Config) -> Option<Serial> {
-        let serial = *self.index.get(id)?;
+        let serial = *self.index.get(&number(id))?;
         self.seen(serial).filter(|seen| seen.at + config.seen_for() > now).map(|_| serial)
     }
 
@@ -79,7 +80,7 @@ impl<P: Copy> Store<P> {
         self.expire(now, config);
         let serial = self.first.saturating_add(count(self.order.len()));
         // An expired entry of the same id was removed just now: its place in the index is free.
-        self.index.insert(id, serial);
+        self.index.insert(number(&id), serial);
         self.order.push_back(Seen { id, at: now, hop, relayed: payload.is_some() });
         self.bytes = self.bytes.saturating_add(payload.as_ref().map_or(0, Bytes::len));
         self.held.push_back(Held { payload, sender });
@@ -161,10 +162,14 @@ impl<P: Copy> Store<P> {
 
     fn drop_id(&mut self) {
         if let Some(seen) = self.order.pop_front() {
-            self.index.remove(&seen.id);
+            self.index.remove(&number(&seen.id));
             self.first = self.first.saturating_add(1);
         }
     }
+}
+
+const fn number(id: &Id) -> u128 {
+    u128::from_be_bytes(id.0)
 }
 
 fn offset(serial: Serial, first: Serial) -> Option<usize> {

@@ -1,7 +1,7 @@
 //! What becomes due: GRAFTs, announcements, missed verdicts, and the sweep (`broadcast` 4.3, 4.7, 5.1).
 
 use alloc::collections::BTreeMap;
-use alloc::collections::BTreeSet;
+use alloc::collections::VecDeque;
 use alloc::vec;
 use alloc::vec::Vec;
 use core::fmt::Debug;
@@ -65,7 +65,7 @@ impl<P: Copy + Ord + Debug> Broadcast<P> {
 
     /// 4.7: one IHAVE for each neighbour with something queued, the same one for all with the same queue.
     fn announce(&mut self, cx: &mut Context<'_, Output<P>>) {
-        let mut groups: Vec<(BTreeSet<Serial>, Vec<P>)> = Vec::new();
+        let mut groups: Vec<(VecDeque<Serial>, Vec<P>)> = Vec::new();
         for peer in self.peers.iter_mut().filter(|peer| !peer.queue.is_empty()) {
             let queue = core::mem::take(&mut peer.queue);
             match groups.iter_mut().find(|(other, _)| *other == queue) {
