@@ -32,11 +32,4 @@ pub mod wire;
 
 // Floor 2: capabilities.
 pub mod broadcast;
-pub mod channel;
-pub mod overlay;
-
-// Floor 3: networks.
-pub mod mesh;
-
-pub use machine::{At, Context, Driver, Machine, Sink};
-pub use time::{Instant, WallTime};
+pub mod heads;
