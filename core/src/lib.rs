@@ -34,8 +34,10 @@ pub mod wire;
 // Floor 2: capabilities.
 pub mod admission;
 pub mod broadcast;
+pub mod channel;
+pub mod heads;
 pub mod overlay;
-
+pub mod queue;
 pub mod session;
 
 // Floor 3: networks.
