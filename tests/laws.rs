@@ -11,10 +11,16 @@ static ALLOCATOR: Counting = Counting;
 mod machines {
     use pleach_tests::laws::campaign;
     use pleach_tests::subjects::broadcast::Swarm;
+    use pleach_tests::subjects::overlay::Neighbourhood;
 
     #[test]
     fn broadcast_obeys_the_laws() {
         campaign::<Swarm>(200, 4000);
+    }
+
+    #[test]
+    fn overlay_obeys_the_laws() {
+        campaign::<Neighbourhood>(200, 6000);
     }
 }
 

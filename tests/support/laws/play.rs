@@ -155,7 +155,7 @@ pub(super) fn repeat<S: Subject>(data: &[u8], record: &Record<S>, tally: &mut Ta
 pub(super) fn raise<S: Subject>(data: &[u8], record: &Record<S>) -> Result<(), Breach> {
     let (_, seed, _, machine) = prepare::<S>(data);
     let mut actor = Actor::<S>::new(machine, seed);
-    let mut latest = START;
+    let mut latest = Instant::ORIGIN;
     for (step, (call, expected)) in record.steps.iter().zip(&record.outcomes).enumerate() {
         // An early timeout leaves no trace (L4): it is no sight of the clock either.
         latest = if call.early { latest } else { latest.max(call.at.now) };
