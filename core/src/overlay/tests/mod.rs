@@ -1,0 +1,4 @@
+//! Unit tests by rule, and whole networks.
+
+mod network;
+mod networks;
