@@ -28,7 +28,7 @@ pub(super) struct Link {
 
 impl Link {
     /// Notes what a message tells about its sender.
-    pub(super) fn heard<P>(&mut self, message: &Message<P>) {
+    pub(super) const fn heard<P>(&mut self, message: &Message<P>) {
         self.silent_until = None;
         self.extended |= match message {
             Message::Join { nonce, .. }
