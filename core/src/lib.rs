@@ -37,6 +37,7 @@ pub mod broadcast;
 pub mod channel;
 pub mod heads;
 pub mod overlay;
+pub mod peers;
 pub mod queue;
 pub mod session;
 

@@ -18,9 +18,9 @@ pub struct Config {
     pub pending_max: usize,
     /// Incoming links that have not proven a key (T-20). Default 64.
     pub unauthenticated_max: usize,
-    /// Of those, from one IPv4 address or IPv6 /64. Default 8.
+    /// Of those, from one IPv4 address or IPv6 /64, at least 1. Default 8.
     pub unauthenticated_per_subscriber: usize,
-    /// Of those, from one IPv4 /24 or IPv6 /48. Default 64.
+    /// Of those, from one IPv4 /24 or IPv6 /48, at least 1. Default 64.
     pub unauthenticated_per_range: usize,
     /// Incoming loopback links that have not proven a key, unless loopback is enforced. Default 1024.
     pub unauthenticated_loopback_max: usize,

@@ -352,7 +352,7 @@ impl<P: Copy + Debug + Ord> Table<P> {
         if new_stays { Duplicate::NewStays } else { Duplicate::OldStays }
     }
 
-    fn incoming_max(&self) -> usize {
+    const fn incoming_max(&self) -> usize {
         self.config.links_max.saturating_sub(self.config.outgoing_reserved)
     }
 
@@ -401,7 +401,7 @@ impl<P: Copy + Debug + Ord> Table<P> {
         crowded.or_else(|| if full { waiting.oldest_of_largest() } else { None })
     }
 
-    fn waiting(&mut self, exempt: bool) -> &mut Waiting {
+    const fn waiting(&mut self, exempt: bool) -> &mut Waiting {
         if exempt { &mut self.loopback } else { &mut self.unauthenticated }
     }
 

@@ -126,7 +126,7 @@ impl<H: Handshake, I> Session<H, I> {
         &self.stats
     }
 
-    fn is_closing(&self) -> bool {
+    const fn is_closing(&self) -> bool {
         matches!(self.phase, Phase::Lingering | Phase::Flushing(_) | Phase::Ended)
     }
 
