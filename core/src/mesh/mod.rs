@@ -5,7 +5,4 @@ mod config;
 pub mod establishment;
 pub mod heads;
 mod malformed;
-
-pub use api::{Command, Done, Event, Snapshot, UsageError};
-pub use config::{Config, Registration, Validation};
-pub use malformed::Malformed;
+pub mod rpc;

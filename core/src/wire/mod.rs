@@ -6,6 +6,7 @@
 pub mod base58;
 pub mod cbor;
 pub mod frame;
+pub mod multiaddr;
 pub mod protobuf;
 mod reader;
 pub mod varint;
