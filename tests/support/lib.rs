@@ -7,3 +7,8 @@ pub mod allocations;
 pub mod choices;
 pub mod laws;
 pub mod subjects;
+
+/// The examples of the front page compile and run.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

@@ -9,7 +9,7 @@ use super::offences::Offence;
 use super::outbox::Frame;
 use super::timers::Timer;
 use super::topics::Name;
-use super::{Context, Node};
+use super::{Cx, Node};
 use crate::broadcast::{self, Announcement};
 use crate::identity::PeerId;
 use crate::link::LinkId;
@@ -23,7 +23,7 @@ pub(crate) const PROTOCOL: &str = "/beta/episub/1.0.0";
 
 impl Node {
     /// Encodes a message once and queues it for each of these peers.
-    pub(super) fn gossip(&mut self, topic: &Name, peers: &[PeerId], action: &Action, cx: &mut Context<'_>) {
+    pub(super) fn gossip(&mut self, topic: &Name, peers: &[PeerId], action: &Action, cx: &mut Cx<'_>) {
         let bytes = rpc::encode_frame(topic, action);
         let class = class_of(action);
         let announcement = announcement_of(topic, action);
@@ -37,7 +37,7 @@ impl Node {
         }
     }
 
-    fn queue_gossip(&mut self, id: LinkId, peer: PeerId, class: Class, frame: Frame, cx: &mut Context<'_>) {
+    fn queue_gossip(&mut self, id: LinkId, peer: PeerId, class: Class, frame: Frame, cx: &mut Cx<'_>) {
         let Some(link) = self.links.get_mut(&id) else { return };
         let shed = link.gossip.push(cx.now(), class, frame);
         for frame in shed {
@@ -51,7 +51,7 @@ impl Node {
     }
 
     /// Hands waiting frames to the channel, as far as it takes them.
-    pub(super) fn flush_gossip(&mut self, id: LinkId, cx: &mut Context<'_>) {
+    pub(super) fn flush_gossip(&mut self, id: LinkId, cx: &mut Cx<'_>) {
         while let Some((stream, bytes)) = self.links.get_mut(&id).and_then(|link| link.gossip.next()) {
             self.channel(id, crate::channel::Input::Send { stream, bytes }, cx);
         }
@@ -61,7 +61,7 @@ impl Node {
     }
 
     /// The gossip queue of a link has been full for too long: the peer counts as failed (`broadcast` 8.10).
-    pub(super) fn congested(&mut self, id: LinkId, cx: &mut Context<'_>) {
+    pub(super) fn congested(&mut self, id: LinkId, cx: &mut Cx<'_>) {
         count(&mut self.stats.links_congested);
         if let Some(peer) = self.links.get(&id).and_then(|link| link.peer) {
             self.overlays(&overlay::Input::Unresponsive { peer }, cx);
@@ -69,7 +69,7 @@ impl Node {
     }
 
     /// Takes a frame of an established link.
-    pub(super) fn on_gossip_frame(&mut self, id: LinkId, peer: PeerId, frame: &Bytes, cx: &mut Context<'_>) {
+    pub(super) fn on_gossip_frame(&mut self, id: LinkId, peer: PeerId, frame: &Bytes, cx: &mut Cx<'_>) {
         let rpc = match rpc::decode(frame) {
             Ok(rpc) => rpc,
             Err(error) if error.is_forgery() => return self.offence(peer, Offence::Forgery, cx),
@@ -82,7 +82,7 @@ impl Node {
         self.on_rpc(peer, rpc, cx);
     }
 
-    fn on_rpc(&mut self, peer: PeerId, rpc: Rpc, cx: &mut Context<'_>) {
+    fn on_rpc(&mut self, peer: PeerId, rpc: Rpc, cx: &mut Cx<'_>) {
         let Some((topic, _)) = self.topics.get_key_value(&*rpc.topic) else {
             return self.refuse_topic(peer, &rpc, cx);
         };
@@ -97,7 +97,7 @@ impl Node {
     }
 
     /// A peer that has shown a field of `overlay` 3.2 knows our extensions.
-    fn note_extended(&mut self, peer: PeerId, cx: &mut Context<'_>) {
+    fn note_extended(&mut self, peer: PeerId, cx: &mut Cx<'_>) {
         let Some(known) = self.peers.get_mut(&peer) else { return };
         if core::mem::replace(&mut known.extended, true) {
             return;
@@ -108,7 +108,7 @@ impl Node {
     }
 
     /// A topic that is not subscribed: said once a minute, and no offence (`overlay` 2).
-    fn refuse_topic(&mut self, peer: PeerId, rpc: &Rpc, cx: &mut Context<'_>) {
+    fn refuse_topic(&mut self, peer: PeerId, rpc: &Rpc, cx: &mut Cx<'_>) {
         count(&mut self.stats.unknown_topics);
         let is_goodbye = matches!(rpc.action, Action::Overlay(overlay::Message::Disconnect { .. }));
         let told = self.told_unknown.contains(cx.now(), &peer);

@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use super::offences::Offence;
 use super::timers::Timer;
-use super::{Context, Node, Work};
+use super::{Cx, Node, Work};
 use crate::broadcast::{self, Broadcast, Scope, Verdict};
 use crate::identity::PeerId;
 use crate::machine::Machine;
@@ -31,7 +31,7 @@ pub(super) struct Topic {
 }
 
 impl Node {
-    pub(super) fn subscribe(&mut self, name: &str, cx: &mut Context<'_>) -> Result<Done, UsageError> {
+    pub(super) fn subscribe(&mut self, name: &str, cx: &mut Cx<'_>) -> Result<Done, UsageError> {
         if name.is_empty() || name.len() > self.config.topic_name_max {
             return Err(UsageError::BadTopic);
         }
@@ -53,7 +53,7 @@ impl Node {
         Ok(Done::Ok)
     }
 
-    pub(super) fn leave(&mut self, name: &str, cx: &mut Context<'_>) -> Result<Done, UsageError> {
+    pub(super) fn leave(&mut self, name: &str, cx: &mut Cx<'_>) -> Result<Done, UsageError> {
         let (name, _) = self.topics.get_key_value(name).ok_or(UsageError::NotSubscribed)?;
         let name = Arc::clone(name);
         self.overlay(&name, overlay::Input::Leave, cx);
@@ -71,7 +71,7 @@ impl Node {
         name: &str,
         payload: Bytes,
         scope: Scope,
-        cx: &mut Context<'_>,
+        cx: &mut Cx<'_>,
     ) -> Result<(), UsageError> {
         let (name, topic) = self.topics.get_key_value(name).ok_or(UsageError::NotSubscribed)?;
         let (name, sequence) = (Arc::clone(name), topic.published);
@@ -89,7 +89,7 @@ impl Node {
     }
 
     /// Hands an input to the overlay of a topic.
-    pub(super) fn overlay(&mut self, name: &Name, input: overlay::Input<PeerId>, cx: &mut Context<'_>) {
+    pub(super) fn overlay(&mut self, name: &Name, input: overlay::Input<PeerId>, cx: &mut Cx<'_>) {
         let Some(topic) = self.topics.get_mut(name) else { return };
         let mut outputs = Vec::new();
         cx.capture(&mut outputs, |cx| topic.overlay.handle(input, cx));
@@ -98,14 +98,14 @@ impl Node {
     }
 
     /// Hands an input to the overlays of all topics.
-    pub(super) fn overlays(&mut self, input: &overlay::Input<PeerId>, cx: &mut Context<'_>) {
+    pub(super) fn overlays(&mut self, input: &overlay::Input<PeerId>, cx: &mut Cx<'_>) {
         for name in self.topics.keys().cloned().collect::<Vec<_>>() {
             self.overlay(&name, input.clone(), cx);
         }
     }
 
     /// Hands an input to the broadcast instance of a topic.
-    pub(super) fn broadcast(&mut self, name: &Name, input: broadcast::Input<PeerId>, cx: &mut Context<'_>) {
+    pub(super) fn broadcast(&mut self, name: &Name, input: broadcast::Input<PeerId>, cx: &mut Cx<'_>) {
         let Some(topic) = self.topics.get_mut(name) else { return };
         let mut outputs = Vec::new();
         cx.capture(&mut outputs, |cx| topic.broadcast.handle(input, cx));
@@ -113,7 +113,7 @@ impl Node {
         self.work.extend(outputs.into_iter().map(|output| Work::Broadcast(Arc::clone(name), output)));
     }
 
-    pub(super) fn overlay_timeout(&mut self, name: &Name, cx: &mut Context<'_>) {
+    pub(super) fn overlay_timeout(&mut self, name: &Name, cx: &mut Cx<'_>) {
         let Some(topic) = self.topics.get_mut(name) else { return };
         let mut outputs = Vec::new();
         cx.capture(&mut outputs, |cx| topic.overlay.handle_timeout(cx));
@@ -121,7 +121,7 @@ impl Node {
         self.work.extend(outputs.into_iter().map(|output| Work::Overlay(Arc::clone(name), output)));
     }
 
-    pub(super) fn broadcast_timeout(&mut self, name: &Name, cx: &mut Context<'_>) {
+    pub(super) fn broadcast_timeout(&mut self, name: &Name, cx: &mut Cx<'_>) {
         let Some(topic) = self.topics.get_mut(name) else { return };
         let mut outputs = Vec::new();
         cx.capture(&mut outputs, |cx| topic.broadcast.handle_timeout(cx));
@@ -129,7 +129,7 @@ impl Node {
         self.work.extend(outputs.into_iter().map(|output| Work::Broadcast(Arc::clone(name), output)));
     }
 
-    pub(super) fn on_overlay(&mut self, name: &Name, output: overlay::Output<PeerId>, cx: &mut Context<'_>) {
+    pub(super) fn on_overlay(&mut self, name: &Name, output: overlay::Output<PeerId>, cx: &mut Cx<'_>) {
         match output {
             overlay::Output::Send { to, message } => self.gossip(name, &[to], &Action::Overlay(message), cx),
             overlay::Output::Hold { peer } => self.hold(peer, name),
@@ -155,7 +155,7 @@ impl Node {
         &mut self,
         name: &Name,
         output: broadcast::Output<PeerId>,
-        cx: &mut Context<'_>,
+        cx: &mut Cx<'_>,
     ) {
         match output {
             broadcast::Output::Send { peers, message } => {
@@ -173,7 +173,7 @@ impl Node {
         }
     }
 
-    fn on_broadcast_event(&mut self, name: &Name, event: broadcast::Event<PeerId>, cx: &mut Context<'_>) {
+    fn on_broadcast_event(&mut self, name: &Name, event: broadcast::Event<PeerId>, cx: &mut Cx<'_>) {
         match event {
             broadcast::Event::Delivered { id, from, hop, payload } => {
                 let (author, payload) = match self.config.validation {
@@ -199,7 +199,7 @@ impl Node {
         id: broadcast::Id,
         payload: Bytes,
         from: PeerId,
-        cx: &mut Context<'_>,
+        cx: &mut Cx<'_>,
     ) {
         let verdict = match self.config.validation {
             Validation::Signed => match Signed::open(&payload, &self.config.network, name, cx.wall()) {
