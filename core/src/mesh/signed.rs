@@ -12,15 +12,17 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use bytes::Bytes;
-use minicbor::{Decoder, Encoder};
 
 use crate::identity::{Keypair, PeerId};
 use crate::time::WallTime;
-use crate::wire::{cbor, varint};
+use crate::wire::cbor::{Decoder, encode};
+use crate::wire::varint;
 
 /// A message older than this, or this much ahead of our clock, is ignored.
 pub const AGE_MAX: Duration = Duration::from_secs(5 * 60);
 
+/// The form of bodies that this page describes.
+const FORM: u64 = 1;
 const DOMAIN: &[u8] = b"\xffpleach/message/1\0";
 
 /// What a payload says, once its signature was found good.
@@ -60,49 +62,55 @@ impl Signed {
     ) -> Bytes {
         let author = pair.peer_id().to_bytes();
         let body = encode(|to| {
-            to.array(5)?.u8(1)?.bytes(&author)?.u64(issued.unix_ms())?.u64(sequence)?.bytes(content)?;
-            Ok(())
+            to.array(5)?.u64(FORM)?.bytes(&author)?.u64(issued.unix_ms())?.u64(sequence)?.bytes(content)?.ok()
         });
         let signature = pair.sign(&signed_bytes(network, topic, &body));
-        Bytes::from(encode(|to| to.array(2)?.bytes(&body)?.bytes(&signature).map(|_| ())))
+        Bytes::from(encode(|to| to.array(2)?.bytes(&body)?.bytes(&signature)?.ok()))
     }
 
     /// Reads a payload and checks its signature and age.
     pub fn open(payload: &Bytes, network: &str, topic: &str, now: WallTime) -> Result<Self, Refusal> {
         let (body, signature) = split(payload).ok_or(Refusal::Malformed)?;
-        let signed = read_body(&payload.slice_ref(body)).ok_or(Refusal::Malformed)?;
+        let signed = read_body(&body).ok_or(Refusal::Malformed)?;
         if now.since(signed.issued) > AGE_MAX || signed.issued.since(now) > AGE_MAX {
             return Err(Refusal::OutOfTime);
         }
-        if !signed.author.public_key().verify(&signed_bytes(network, topic, body), signature) {
+        if !signed.author.public_key().verify(&signed_bytes(network, topic, &body), &signature) {
             return Err(Refusal::BadSignature);
         }
         Ok(signed)
     }
+
+    /// Reads a payload whose signature was found good before.
+    #[must_use]
+    pub fn read(payload: &Bytes) -> Option<Self> {
+        read_body(&split(payload)?.0)
+    }
 }
 
-fn split(payload: &[u8]) -> Option<(&[u8], &[u8; 64])> {
-    cbor::validate(payload).ok()?;
+fn split(payload: &Bytes) -> Option<(Bytes, [u8; 64])> {
     let mut decoder = Decoder::new(payload);
-    if decoder.array().ok()? != Some(2) {
-        return None;
-    }
-    let body = decoder.bytes().ok()?;
-    Some((body, decoder.bytes().ok()?.try_into().ok()?))
+    let further = decoder.array_of(2).ok()?;
+    let body = payload.slice_ref(decoder.bytes().ok()?);
+    let signature = decoder.byte_array().ok()?;
+    decoder.skip(further).ok()?;
+    decoder.finish().ok()?;
+    Some((body, signature))
 }
 
 fn read_body(body: &Bytes) -> Option<Signed> {
-    cbor::validate(body).ok()?;
     let mut decoder = Decoder::new(body);
-    if decoder.array().ok()?? < 5 || decoder.u8().ok()? != 1 {
+    let further = decoder.array_of(5).ok()?;
+    if decoder.u64().ok()? != FORM {
         return None;
     }
-    Some(Signed {
-        author: PeerId::from_bytes(decoder.bytes().ok()?)?,
-        issued: WallTime::from_unix_ms(decoder.u64().ok()?),
-        sequence: decoder.u64().ok()?,
-        content: body.slice_ref(decoder.bytes().ok()?),
-    })
+    let author = PeerId::from_bytes(decoder.bytes().ok()?)?;
+    let issued = WallTime::from_unix_ms(decoder.u64().ok()?);
+    let sequence = decoder.u64().ok()?;
+    let content = body.slice_ref(decoder.bytes().ok()?);
+    decoder.skip(further).ok()?;
+    decoder.finish().ok()?;
+    Some(Signed { author, issued, sequence, content })
 }
 
 fn signed_bytes(network: &str, topic: &str, body: &[u8]) -> Vec<u8> {
@@ -112,14 +120,5 @@ fn signed_bytes(network: &str, topic: &str, body: &[u8]) -> Vec<u8> {
         bytes.extend_from_slice(name.as_bytes());
     }
     bytes.extend_from_slice(body);
-    bytes
-}
-
-type EncodeResult = Result<(), minicbor::encode::Error<core::convert::Infallible>>;
-
-fn encode(write: impl FnOnce(&mut Encoder<&mut Vec<u8>>) -> EncodeResult) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    // Writing to memory cannot fail, as the type of the error says.
-    let _infallible = write(&mut Encoder::new(&mut bytes));
     bytes
 }

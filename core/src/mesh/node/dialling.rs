@@ -16,9 +16,9 @@ use crate::mesh::Config;
 use crate::overlay::{self, Contact};
 use crate::peers::dial::{self, Attempt};
 use crate::peers::{self as book, Place, Route, Source};
+use crate::rng;
 use crate::stats::count;
 use crate::wire::multiaddr::{Component, Multiaddr};
-use crate::{link as vocabulary, rng};
 
 /// What a dial is for.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -55,7 +55,10 @@ struct Bootstrap {
 
 impl Dials {
     pub(super) fn new(config: &Config) -> Self {
-        let bootstrap = config.bootstrap.iter().map(|(address, peer)| Bootstrap { address: address.clone(), peer: *peer });
+        let bootstrap = config
+            .bootstrap
+            .iter()
+            .map(|(address, peer)| Bootstrap { address: address.clone(), peer: *peer });
         Self { under_way: BTreeMap::new(), bootstrap: bootstrap.collect(), retry: config.bootstrap_retry_min }
     }
 
@@ -256,10 +259,10 @@ fn place_of(address: &Bytes) -> Option<Place> {
     let relayed = parsed.components().any(|component| matches!(component, Component::P2pCircuit));
     let route = match parsed.to_address()? {
         _ if relayed => Route::Relayed,
-        vocabulary::Address::Socket(socket) => Route::Direct(socket),
-        vocabulary::Address::Name { port, .. }
-        | vocabulary::Address::Onion { port, .. }
-        | vocabulary::Address::WebSocket { port, .. } => Route::Named { port },
+        Address::Socket(socket) => Route::Direct(socket),
+        Address::Name { port, .. } | Address::Onion { port, .. } | Address::WebSocket { port, .. } => {
+            Route::Named { port }
+        }
     };
     Some(Place { address: address.clone(), route })
 }

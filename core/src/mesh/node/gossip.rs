@@ -1,16 +1,15 @@
 //! The overlay and broadcast stream: frames in and out (`overlay` 3.1).
 
-use alloc::string::ToString;
 use alloc::sync::Arc;
 
 use bytes::Bytes;
 
-use super::offences::Offence;
 use super::outbox::Frame;
 use super::timers::Timer;
 use super::topics::Name;
 use super::{Cx, Node};
 use crate::broadcast::{self, Announcement};
+use crate::channel::{self, StreamId};
 use crate::identity::PeerId;
 use crate::link::LinkId;
 use crate::mesh::rpc::{self, Action, Rpc};
@@ -18,13 +17,12 @@ use crate::overlay;
 use crate::queue::Class;
 use crate::stats::count;
 
-/// The name of the stream protocol.
-pub(crate) const PROTOCOL: &str = "/beta/episub/1.0.0";
-
 impl Node {
     /// Encodes a message once and queues it for each of these peers.
     pub(super) fn gossip(&mut self, topic: &Name, peers: &[PeerId], action: &Action, cx: &mut Cx<'_>) {
-        let bytes = rpc::encode_frame(topic, action);
+        let Some(bytes) = rpc::encode_frame(topic, action) else {
+            return count(&mut self.stats.messages_oversize);
+        };
         let class = class_of(action);
         let announcement = announcement_of(topic, action);
         for peer in peers {
@@ -53,11 +51,23 @@ impl Node {
     /// Hands waiting frames to the channel, as far as it takes them.
     pub(super) fn flush_gossip(&mut self, id: LinkId, cx: &mut Cx<'_>) {
         while let Some((stream, bytes)) = self.links.get_mut(&id).and_then(|link| link.gossip.next()) {
-            self.channel(id, crate::channel::Input::Send { stream, bytes }, cx);
+            self.channel(id, channel::Input::Send { stream, bytes }, cx);
         }
         let full_since = self.links.get(&id).and_then(|link| link.gossip.full_since());
         let failed_at = full_since.map(|since| since + self.config.congestion_timeout);
         self.timers.set(Timer::Congested(id), failed_at);
+    }
+
+    /// So many bytes of a stream have left the channel: more may follow.
+    pub(super) fn on_sent(&mut self, id: LinkId, stream: StreamId, count: usize, cx: &mut Cx<'_>) {
+        let Some(link) = self.links.get_mut(&id) else { return };
+        if link.gossip.is(stream) {
+            link.gossip.sent(count);
+            self.flush_gossip(id, cx);
+        } else if link.heads.is(stream) {
+            link.heads.sent(count);
+            self.flush_heads(id, cx);
+        }
     }
 
     /// The gossip queue of a link has been full for too long: the peer counts as failed (`broadcast` 8.10).
@@ -69,11 +79,17 @@ impl Node {
     }
 
     /// Takes a frame of an established link.
-    pub(super) fn on_gossip_frame(&mut self, id: LinkId, peer: PeerId, frame: &Bytes, cx: &mut Cx<'_>) {
+    pub(super) fn on_gossip_frame(
+        &mut self,
+        id: LinkId,
+        peer: PeerId,
+        stream: StreamId,
+        frame: &Bytes,
+        cx: &mut Cx<'_>,
+    ) {
         let rpc = match rpc::decode(frame) {
             Ok(rpc) => rpc,
-            Err(error) if error.is_forgery() => return self.offence(peer, Offence::Forgery, cx),
-            Err(_) => return self.bad_frame(id, cx),
+            Err(_) => return self.bad_stream(id, stream, cx),
         };
         count(&mut self.stats.gossip_received);
         if rpc.extended {
@@ -88,7 +104,9 @@ impl Node {
         };
         let topic = Arc::clone(topic);
         match rpc.action {
-            Action::Overlay(message) => self.overlay_message(&topic, peer, message, cx),
+            Action::Overlay(message) => {
+                self.overlay(&topic, overlay::Input::Message { from: peer, message }, cx);
+            }
             Action::Broadcast(message) => {
                 self.broadcast(&topic, broadcast::Input::Message { from: peer, message }, cx);
             }
@@ -117,7 +135,7 @@ impl Node {
         }
         self.told_unknown.insert(cx.now(), peer, ());
         let goodbye = overlay::Message::Disconnect { alive: false, epoch: None, backoff_s: None };
-        self.gossip(&Name::from(rpc.topic.to_string()), &[peer], &Action::Overlay(goodbye), cx);
+        self.gossip(&Name::from(&*rpc.topic), &[peer], &Action::Overlay(goodbye), cx);
     }
 }
 

@@ -36,9 +36,14 @@ pub(super) fn machine(
     if !config.heads {
         return Ok(None);
     }
-    let rules =
-        HeadRules::new(&config.network, Arc::clone(identity), config.node_id, &config.software, &config.version)
-            .ok_or(ConfigError::Software)?;
+    let rules = HeadRules::new(
+        &config.network,
+        Arc::clone(identity),
+        config.node_id,
+        &config.software,
+        &config.version,
+    )
+    .ok_or(ConfigError::Software)?;
     let admission = if config.registration == Registration::Open { Admission::Open } else { Admission::Ask };
     let limits = heads::Config { admission, network_size: config.network_size, ..config.head_table };
     Ok(Some(Heads::new(limits, rules)))
@@ -83,7 +88,8 @@ impl Node {
         let Some(known) = self.peers.get_mut(&peer).filter(|known| known.heads == Some(id)) else { return };
         known.heads = None;
         self.heads_input(heads::Input::LinkDown { peer }, cx);
-        let carries = |id: &LinkId| self.links.get(id).is_some_and(|link| link.established && link.heads.is_open());
+        let carries =
+            |id: &LinkId| self.links.get(id).is_some_and(|link| link.established && link.heads.is_open());
         if let Some(other) = self.peers.get(&peer).and_then(|known| known.links().find(carries)) {
             self.heads_up(other, cx);
         }
@@ -177,7 +183,8 @@ impl OwnState {
     pub(super) fn set(&mut self, height: u64, tip: &[u8]) {
         if height >= self.height {
             self.height = height;
-            self.tip = Tip::from_slice(tip.get(..tip.len().min(self.tip.capacity())).unwrap_or(&[])).unwrap_or_default();
+            self.tip = Tip::from_slice(tip.get(..tip.len().min(self.tip.capacity())).unwrap_or(&[]))
+                .unwrap_or_default();
         }
     }
 

@@ -51,10 +51,7 @@ pub(super) enum Inbound {
     /// HEADs frames.
     Heads(Deframer),
     /// It came before the link was established: its bytes wait.
-    Held {
-        pieces: Vec<Bytes>,
-        finished: bool,
-    },
+    Held { pieces: Vec<Bytes>, finished: bool },
 }
 
 impl Link {
@@ -82,7 +79,9 @@ impl Link {
     /// Takes a piece of an inbound stream and cuts it into frames; an error ends the stream.
     pub(super) fn frames(&mut self, stream: StreamId, piece: Bytes) -> (Vec<Bytes>, Option<FrameError>) {
         let deframer = match self.inbound.get_mut(&stream) {
-            Some(Inbound::Session(deframer) | Inbound::Gossip(deframer) | Inbound::Heads(deframer)) => deframer,
+            Some(Inbound::Session(deframer) | Inbound::Gossip(deframer) | Inbound::Heads(deframer)) => {
+                deframer
+            }
             Some(Inbound::Held { .. }) | None => return (Vec::new(), None),
         };
         deframer.push(piece);

@@ -12,11 +12,10 @@ use crate::channel::{self, Channel};
 use crate::identity::PeerId;
 use crate::link::{Address, Cause, How, LinkId, Role, Via};
 use crate::machine::Machine;
+use crate::mesh::Event;
 use crate::mesh::establishment::{self, Establishment, Heard, Motive, Refusal, Wanted};
-use crate::mesh::{Event, Registration};
 use crate::session::{self, Closing, Ended, Session};
 use crate::stats::count;
-use crate::wire::multiaddr::Multiaddr;
 
 /// Peers that take part; strangers have [`Level::STRANGER`].
 const MEMBER: Level = Level(1);
@@ -46,10 +45,13 @@ impl Node {
         }
         count(&mut self.stats.links_opened);
         self.learn_local(local, cx);
+        if dialled {
+            self.dial_opened(id, cx);
+        }
         let expected = self.dials.expected(id);
         let role = if dialled { Role::Dialler } else { Role::Listener };
         let channel = Channel::new(
-            Arc::clone(&self.config.channel),
+            Arc::clone(&self.channel_config),
             Arc::clone(&self.local),
             role,
             expected,
@@ -145,20 +147,21 @@ impl Node {
     /// The peer has proven its key.
     fn authenticated(&mut self, id: LinkId, peer: PeerId, cx: &mut Cx<'_>) {
         count(&mut self.stats.handshakes);
-        self.dials.authenticated(id, peer);
         let decision = self.admission.authenticated(id, peer);
-        if self.apply(id, decision, cx).is_err() || self.book.is_banned(&peer, cx.now()) {
+        if self.apply(id, decision, cx).is_err() || self.is_banned(peer, cx.now()) {
             return self.close(id, None, Closing::Abort, cx);
         }
         if let Some(link) = self.links.get_mut(&id) {
             link.peer = Some(peer);
         }
+        self.dial_authenticated(id, cx);
         self.handshake(id, Heard::Authenticated(peer), cx);
     }
 
     /// Streams can be opened.
     fn ready(&mut self, id: LinkId, cx: &mut Cx<'_>) {
-        let awaits_stream = self.config.establishment && self.links.get(&id).is_some_and(|link| !link.dialled);
+        let awaits_stream =
+            self.config.establishment && self.links.get(&id).is_some_and(|link| !link.dialled);
         if awaits_stream {
             self.timers.set(Timer::Silent(id), Some(cx.now() + self.config.silent_timeout));
         }
@@ -178,7 +181,10 @@ impl Node {
             session::Output::Stranger { .. } => self.stranger(id, cx),
             session::Output::Item(accepted) => self.attach(id, accepted, cx),
             session::Output::Shed(accepted) => self.refuse_stream(id, accepted.stream, cx),
-            session::Output::Offence { peer, points } => self.points(peer, points, cx),
+            session::Output::Offence { peer, points } => {
+                let offence = crate::peers::Offence::Points(points);
+                self.book_input(crate::peers::Input::Offence { peer, offence }, cx);
+            }
             session::Output::Close(ended) => self.session_closed(id, ended, How::Flush, cx),
             session::Output::Abort(ended) => self.session_closed(id, ended, How::Abort, cx),
         }
@@ -199,7 +205,7 @@ impl Node {
 
     /// May this peer take part? Registration first, then the table of links (E3).
     fn decide(&mut self, id: LinkId, peer: PeerId, cx: &mut Cx<'_>) {
-        match self.is_registered(&peer, cx.now()) {
+        match self.is_registered(peer, cx.now()) {
             Some(true) => self.admit(id, peer, cx),
             Some(false) => self.answer(id, peer, Err(Motive::Registration.into()), cx),
             None => self.ask_registration(peer, cx),
@@ -259,6 +265,7 @@ impl Node {
             count(&mut self.stats.peers_up);
             self.overlays(&crate::overlay::Input::Connected { peer, dialled }, cx);
             cx.emit(Output::Event(Event::PeerUp { peer }));
+            self.join_through(peer, cx);
         }
         self.update_busy(peer, cx);
     }
@@ -271,7 +278,7 @@ impl Node {
         if self.apply(id, decision, cx).is_err() {
             self.close(id, None, Closing::Flush, cx);
         }
-        self.dial_failed(id, cx);
+        self.dial_useless(id, cx);
     }
 
     /// Closes a link, with a word if there is a motive.
@@ -289,7 +296,7 @@ impl Node {
             }
         });
         match how {
-            How::Flush => self.channel(id, channel::Input::Close, cx),
+            How::Flush => self.channel(id, channel::Input::Close(how), cx),
             How::Abort => cx.emit(Output::Close { link: id, how }),
         }
         // What its peers may still say is not looked at.
@@ -297,14 +304,13 @@ impl Node {
     }
 
     fn channel_closed(&mut self, id: LinkId, cause: &channel::Cause, cx: &mut Cx<'_>) {
-        if cause.blames_peer() {
+        if cause.violation().is_some() {
             count(&mut self.stats.channels_broken);
             if let Some(peer) = self.links.get(&id).and_then(|link| link.peer) {
                 self.offence(peer, Offence::BadChannel, cx);
             }
         }
-        let how = if cause.blames_peer() { How::Abort } else { How::Flush };
-        cx.emit(Output::Close { link: id, how });
+        cx.emit(Output::Close { link: id, how: cause.how() });
         self.forget_established(id, cx);
     }
 
@@ -335,11 +341,12 @@ impl Node {
         link.established = false;
         link.inbound.clear();
         let Some(peer) = link.peer else { return };
-        if !self.peers.get_mut(&peer).is_some_and(|known| known.remove(id)) {
-            return self.heads_moved(peer, cx);
+        let last = self.peers.get_mut(&peer).is_some_and(|known| known.remove(id));
+        self.heads_down(id, peer, cx);
+        if !last {
+            return;
         }
         count(&mut self.stats.peers_down);
-        self.heads_down(peer, cx);
         self.book_input(crate::peers::Input::Disconnected { peer }, cx);
         self.overlays(&crate::overlay::Input::Disconnected { peer }, cx);
         self.forget_peer_if_unused(peer);
@@ -351,7 +358,13 @@ impl Node {
         let Some(link) = self.links.get(&id) else { return };
         let Some(peer) = link.peer else { return };
         let remote = link.remote.clone();
-        self.learn(peer, info.listen_addresses.iter().map(Multiaddr::to_bytes), &remote, peer, cx);
+        self.learn(
+            peer,
+            info.listen_addresses.iter().map(|address| address.to_bytes().into()),
+            &remote,
+            peer,
+            cx,
+        );
     }
 
     /// The peer refused us: it is left alone for a while, and others are tried (E5).
@@ -373,10 +386,6 @@ impl Node {
         for alternative in alternatives.into_iter().take(establishment::ALTERNATIVES_TAKEN) {
             self.learn(alternative.peer, alternative.addresses.into_iter(), &remote, peer, cx);
         }
-    }
-
-    pub(super) fn registration_policy(&self) -> &Registration {
-        &self.config.registration
     }
 }
 

@@ -72,18 +72,22 @@ pub struct Node {
     admission: admission::Table<PeerId>,
     peers: BTreeMap<PeerId, Peer>,
     book: Book<PeerId>,
-    dialler: Dialler<PeerId>,
+    dialler: Dialler<dialling::Target>,
     dials: dialling::Dials,
     topics: BTreeMap<Name, Topic>,
     heads: Option<Heads<HeadRules>>,
-    own: commands::Own,
+    own: heads::OwnState,
+    registrations: commands::Registrations,
+    network_size: u64,
+    overlay_config: Arc<overlay::Config>,
+    broadcast_config: Arc<broadcast::Config>,
+    channel_config: Arc<channel::Config>,
     listeners: commands::Listeners,
     /// Peers that were told of late that a topic is not ours.
     told_unknown: Recent<PeerId, ()>,
 
     timers: Deadlines<Timer>,
     work: VecDeque<Work>,
-    next_link: u64,
     next_query: u64,
     phase: Phase,
     stats: Stats,
@@ -107,7 +111,7 @@ enum Work {
     Broadcast(Name, broadcast::Output<PeerId>),
     Heads(crate::heads::Output<PeerId, NodeKey, Head>),
     Book(crate::peers::Output<PeerId>),
-    Dialler(crate::peers::dial::Output<PeerId>),
+    Dialler(crate::peers::dial::Output<dialling::Target>),
 }
 
 impl Node {
@@ -145,11 +149,15 @@ impl Node {
             peers: BTreeMap::new(),
             topics: BTreeMap::new(),
             heads,
-            own: commands::Own::default(),
+            own: heads::OwnState::default(),
+            registrations: commands::Registrations::new(&config),
+            network_size: config.network_size,
+            overlay_config: config.overlay_config(),
+            broadcast_config: Arc::new(config.broadcast.clone()),
+            channel_config: Arc::new(config.channel.clone()),
             listeners: commands::Listeners::default(),
             timers: Deadlines::new(),
             work: VecDeque::new(),
-            next_link: 0,
             next_query: 0,
             phase: Phase::New,
             stats: Stats::default(),
@@ -195,7 +203,6 @@ impl Node {
             Timer::Reopen(link) => self.open_streams(link, cx),
             Timer::Congested(link) => self.congested(link, cx),
             Timer::Bootstrap => self.dial_bootstrap(cx),
-            Timer::Registration(peer) => self.registration_unanswered(peer, cx),
             Timer::Overlay(topic) => self.overlay_timeout(&topic, cx),
             Timer::Broadcast(topic) => self.broadcast_timeout(&topic, cx),
             Timer::Heads => self.heads_timeout(cx),
@@ -227,6 +234,7 @@ impl Node {
             self.timers.set(Timer::Start, None);
             self.open_listeners(cx);
             self.dial_bootstrap(cx);
+            self.say_own(cx);
         }
     }
 }

@@ -1,7 +1,5 @@
 //! Offences and what follows from them: the one table of the mesh (`mesh` 4).
 
-use core::time::Duration;
-
 use crate::{broadcast, overlay};
 
 /// What a peer did wrong.
@@ -26,18 +24,16 @@ pub(super) enum Consequence {
     Ban,
     /// So many points; at 100 the peer is banned for a while.
     Points(u32),
+    /// One point for each second in which it happens.
+    Rate,
 }
-
-/// Malformed frames that close a link, and the time they count in.
-pub(super) const BAD_FRAMES_MAX: usize = 3;
-pub(super) const BAD_FRAMES_WINDOW: Duration = Duration::from_secs(10 * 60);
 
 impl Offence {
     pub(super) const fn consequence(self) -> Consequence {
         match self {
             Self::Forgery => Consequence::Ban,
             Self::BadFrame | Self::BadChannel | Self::Excess => Consequence::Points(10),
-            Self::Rate => Consequence::Points(1),
+            Self::Rate => Consequence::Rate,
         }
     }
 }

@@ -113,6 +113,10 @@ impl Outbox {
         matches!(self.state, State::Open(_)) && self.in_flight < IN_FLIGHT_MAX && self.waiting.is_empty()
     }
 
+    pub(super) const fn is_open(&self) -> bool {
+        matches!(self.state, State::Open(_))
+    }
+
     pub(super) const fn full_since(&self) -> Option<Instant> {
         self.waiting.full_since()
     }

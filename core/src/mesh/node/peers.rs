@@ -55,6 +55,10 @@ impl Peer {
         self.links.last().copied()
     }
 
+    pub(super) fn links(&self) -> impl Iterator<Item = LinkId> {
+        self.links.iter().copied()
+    }
+
     pub(super) fn is_linked(&self) -> bool {
         !self.links.is_empty()
     }
@@ -194,11 +198,7 @@ impl Node {
                 .collect();
             (!addresses.is_empty()).then_some(establishment::Alternative { peer, addresses })
         };
-        self.book
-            .connected()
-            .filter_map(alternative)
-            .take(establishment::ALTERNATIVES_TAKEN)
-            .collect()
+        self.book.connected().filter_map(alternative).take(establishment::ALTERNATIVES_TAKEN).collect()
     }
 }
 

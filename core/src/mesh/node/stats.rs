@@ -49,6 +49,8 @@ crate::counters! {
         unknown_actions,
         /// Messages of a kind that is not known, on other streams.
         unknown_messages,
+        /// Messages that are larger than a frame.
+        messages_oversize,
         /// Messages that could not be sent, as their peer has no link any more.
         messages_without_link,
         /// Payloads that were delivered.

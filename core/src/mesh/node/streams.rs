@@ -1,17 +1,17 @@
 //! The streams of a link: which protocol they speak, and where their bytes go.
 
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use bytes::Bytes;
 
 use super::link::{Accepted, Inbound};
 use super::timers::Timer;
-use super::{Cx, Node, gossip};
+use super::{Cx, Node};
 use crate::channel::{self, OpenError, StreamId};
 use crate::link::LinkId;
-use crate::mesh::establishment;
-use crate::mesh::heads;
+use crate::mesh::{Config, establishment, heads, rpc};
 use crate::session;
 use crate::stats::count;
 use crate::wire::frame::{Deframer, Prefix};
@@ -21,6 +21,16 @@ const SESSION: u64 = 0;
 const GOSSIP: u64 = 1;
 const HEADS: u64 = 2;
 
+/// The protocols of which we accept streams.
+pub(super) fn protocols(config: &Config) -> Arc<[String]> {
+    let spoken = [
+        (establishment::PROTOCOL, config.establishment),
+        (rpc::PROTOCOL, true),
+        (heads::PROTOCOL, config.heads),
+    ];
+    spoken.into_iter().filter(|(_, spoken)| *spoken).map(|(protocol, _)| String::from(protocol)).collect()
+}
+
 impl Node {
     /// Asks for our two outbound streams of an established link, where they are not open yet.
     pub(super) fn open_streams(&mut self, id: LinkId, cx: &mut Cx<'_>) {
@@ -28,7 +38,7 @@ impl Node {
         let gossip = link.gossip.ask();
         let heads = self.config.heads && link.heads.ask();
         if gossip {
-            self.open(id, GOSSIP, gossip::PROTOCOL, cx);
+            self.open(id, GOSSIP, rpc::PROTOCOL, cx);
         }
         if heads {
             self.open(id, HEADS, heads::PROTOCOL, cx);
@@ -107,9 +117,9 @@ impl Node {
     pub(super) fn attach(&mut self, id: LinkId, accepted: Accepted, cx: &mut Cx<'_>) {
         let Some(link) = self.links.get_mut(&id) else { return };
         let Some(Inbound::Held { pieces, finished }) = link.inbound.remove(&accepted.stream) else { return };
-        let inbound = if accepted.protocol == gossip::PROTOCOL {
+        let inbound = if accepted.protocol == rpc::PROTOCOL {
             link.inbound.retain(|_, inbound| !matches!(inbound, Inbound::Gossip(_)));
-            Inbound::Gossip(Deframer::new(Prefix::Varint, gossip::FRAME_MAX))
+            Inbound::Gossip(Deframer::new(Prefix::Varint, rpc::FRAME_MAX))
         } else {
             link.inbound.retain(|_, inbound| !matches!(inbound, Inbound::Heads(_)));
             Inbound::Heads(Deframer::new(Prefix::Varint, heads::FRAME_MAX))

@@ -1,7 +1,6 @@
 //! Whatever a node waits for, as one ordered index.
 
 use super::topics::Name;
-use crate::identity::PeerId;
 use crate::link::LinkId;
 
 /// What is due. The order decides between equal instants.
@@ -25,8 +24,6 @@ pub(super) enum Timer {
     Dialler,
     /// A place to join through is to be dialled (again).
     Bootstrap,
-    /// An answer about the registration of a peer.
-    Registration(PeerId),
     /// The overlay of a topic.
     Overlay(Name),
     /// The broadcast instance of a topic.

@@ -1,6 +1,6 @@
 //! Topics: an overlay and a broadcast instance each, and the routing between the two, the links and the application.
 
-use alloc::string::{String, ToString};
+use alloc::string::ToString;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use super::offences::Offence;
 use super::timers::Timer;
-use super::{Cx, Node, Work};
+use super::{Cx, Node, Output, Work};
 use crate::broadcast::{self, Broadcast, Scope, Verdict};
 use crate::identity::PeerId;
 use crate::machine::Machine;
@@ -42,11 +42,11 @@ impl Node {
             return Err(UsageError::TooManyTopics);
         }
         let name = Name::from(name);
-        let overlay = Overlay::new(self.overlay_config(), self.me, cx.wall());
-        let broadcast = Broadcast::new(Arc::clone(&self.config.broadcast));
+        let overlay = Overlay::new(Arc::clone(&self.overlay_config), self.me, cx.wall());
+        let broadcast = Broadcast::new(Arc::clone(&self.broadcast_config));
         self.topics.insert(Arc::clone(&name), Topic { overlay, broadcast, published: 0 });
         self.overlay(&name, overlay::Input::Addresses(self.advertised()), cx);
-        for (peer, dialled) in self.established() {
+        for (peer, dialled) in self.established_peers() {
             self.overlay(&name, overlay::Input::Connected { peer, dialled }, cx);
         }
         self.overlay(&name, overlay::Input::Join { bootstrap: self.bootstrap_contacts() }, cx);
@@ -132,31 +132,26 @@ impl Node {
     pub(super) fn on_overlay(&mut self, name: &Name, output: overlay::Output<PeerId>, cx: &mut Cx<'_>) {
         match output {
             overlay::Output::Send { to, message } => self.gossip(name, &[to], &Action::Overlay(message), cx),
-            overlay::Output::Hold { peer } => self.hold(peer, name),
+            overlay::Output::Hold { peer } => self.hold(peer, name, cx),
             overlay::Output::Release { peer } => self.release(peer, name, cx),
             overlay::Output::Dial { peer, addresses } => self.dial_peer(peer, &addresses, cx),
-            overlay::Output::CheckRegistered { peer } => self.check_registered(peer, Some(name), cx),
+            overlay::Output::CheckRegistered { peer } => self.check_registered(peer, cx),
             overlay::Output::Violation { peer, violation } => {
                 self.offence(peer, Offence::from(violation), cx);
             }
             overlay::Output::Event(overlay::Event::NeighborUp { peer }) => {
                 let extended = self.peers.get(&peer).is_some_and(|peer| peer.extended);
                 self.broadcast(name, broadcast::Input::NeighborUp { peer, extended }, cx);
-                cx.event(Event::NeighborUp { topic: name.to_string(), peer });
+                cx.emit(Output::Event(Event::NeighborUp { topic: name.to_string(), peer }));
             }
             overlay::Output::Event(overlay::Event::NeighborDown { peer, reason }) => {
                 self.broadcast(name, broadcast::Input::NeighborDown { peer }, cx);
-                cx.event(Event::NeighborDown { topic: name.to_string(), peer, reason });
+                cx.emit(Output::Event(Event::NeighborDown { topic: name.to_string(), peer, reason }));
             }
         }
     }
 
-    pub(super) fn on_broadcast(
-        &mut self,
-        name: &Name,
-        output: broadcast::Output<PeerId>,
-        cx: &mut Cx<'_>,
-    ) {
+    pub(super) fn on_broadcast(&mut self, name: &Name, output: broadcast::Output<PeerId>, cx: &mut Cx<'_>) {
         match output {
             broadcast::Output::Send { peers, message } => {
                 self.gossip(name, &peers, &Action::Broadcast(message), cx);
@@ -184,23 +179,23 @@ impl Node {
                     Validation::Application | Validation::None => (None, payload),
                 };
                 count(&mut self.stats.delivered);
-                cx.event(Event::Message { topic: name.to_string(), id, author, from, hop, payload });
+                cx.emit(Output::Event(Event::Message {
+                    topic: name.to_string(),
+                    id,
+                    author,
+                    from,
+                    hop,
+                    payload,
+                }));
             }
             broadcast::Event::Published { token, id, outcome } => {
-                cx.event(Event::Done { token, result: Ok(Done::Published { id, outcome }) });
+                cx.emit(Output::Event(Event::Done { token, result: Ok(Done::Published { id, outcome }) }));
             }
             broadcast::Event::Lost { .. } => count(&mut self.stats.lost),
         }
     }
 
-    fn validate(
-        &mut self,
-        name: &Name,
-        id: broadcast::Id,
-        payload: Bytes,
-        from: PeerId,
-        cx: &mut Cx<'_>,
-    ) {
+    fn validate(&mut self, name: &Name, id: broadcast::Id, payload: Bytes, from: PeerId, cx: &mut Cx<'_>) {
         let verdict = match self.config.validation {
             Validation::Signed => match Signed::open(&payload, &self.config.network, name, cx.wall()) {
                 Ok(_) => Verdict::Accept,
@@ -208,7 +203,7 @@ impl Node {
                 Err(Refusal::BadSignature) => Verdict::Reject,
             },
             Validation::Application => {
-                cx.event(Event::Validate { topic: name.to_string(), id, from, payload });
+                cx.emit(Output::Event(Event::Validate { topic: name.to_string(), id, from, payload }));
                 return;
             }
             Validation::None => Verdict::Accept,
@@ -219,9 +214,16 @@ impl Node {
         self.broadcast(name, broadcast::Input::Verdict { id, verdict }, cx);
     }
 
+    /// The application's answer to `Event::Validate`; late or unknown ones are ignored by the instance.
+    pub(super) fn verdict(&mut self, name: &str, id: broadcast::Id, verdict: Verdict, cx: &mut Cx<'_>) {
+        if let Some((name, _)) = self.topics.get_key_value(name) {
+            self.broadcast(&Arc::clone(name), broadcast::Input::Verdict { id, verdict }, cx);
+        }
+    }
+
     /// Where all topics may join: known nodes of the configuration and of commands.
     pub(super) fn bootstrap_contacts(&self) -> Vec<Contact<PeerId>> {
-        self.bootstrap.contacts().filter(|contact| contact.peer != self.me).collect()
+        self.dials.contacts().filter(|contact| contact.peer != self.me).collect()
     }
 
     /// The neighbours in a topic, in the order of their ids; none if it is not subscribed.
@@ -245,9 +247,4 @@ impl Node {
     pub fn broadcast_of(&self, topic: &str) -> Option<&Broadcast<PeerId>> {
         self.topics.get(topic).map(|topic| &topic.broadcast)
     }
-}
-
-/// Names as the application hears them.
-pub(super) fn owned(name: &Name) -> String {
-    name.to_string()
 }
