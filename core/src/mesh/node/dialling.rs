@@ -149,10 +149,10 @@ impl Node {
         let dial = self.dials.under_way.remove(&link);
         let place = dial.as_ref().map(|dial| dial.place.clone());
         self.book_input(book::Input::Connected { peer, place }, cx);
-        if let Some(Dial { target: Target::Bootstrap(index), .. }) = dial {
-            if let Some(bootstrap) = self.dials.bootstrap.get_mut(index) {
-                bootstrap.peer = Some(peer);
-            }
+        if let Some(Dial { target: Target::Bootstrap(index), .. }) = dial
+            && let Some(bootstrap) = self.dials.bootstrap.get_mut(index)
+        {
+            bootstrap.peer = Some(peer);
         }
         self.dialler_input(dial::Input::Cancel { key: Target::Peer(peer) }, cx);
     }

@@ -55,7 +55,7 @@ pub(super) enum Inbound {
 }
 
 impl Link {
-    pub(super) fn new(
+    pub(super) const fn new(
         channel: Channel,
         session: Session<Establishment, Accepted>,
         dialled: bool,

@@ -59,7 +59,7 @@ impl Peer {
         self.links.iter().copied()
     }
 
-    pub(super) fn is_linked(&self) -> bool {
+    pub(super) const fn is_linked(&self) -> bool {
         !self.links.is_empty()
     }
 }
