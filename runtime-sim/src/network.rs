@@ -41,7 +41,7 @@ pub trait Network {
 }
 
 /// Figures of a whole network at the end of a run.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Tally {
     /// Calls into nodes.
     pub events: u64,
@@ -57,6 +57,8 @@ pub struct Tally {
     pub capacity: (usize, usize),
     /// Peers that were accused of breaking a rule. All nodes are honest: there must be none.
     pub accused: u64,
+    /// The first of these accusations, in words.
+    pub first_accusation: Option<String>,
     /// Messages that a node gave up on.
     pub lost: u64,
     /// Outputs that named a link that was not there.

@@ -1,5 +1,7 @@
 //! What is counted while a network runs: who delivered which message, when, after how many hops, and what it cost.
 
+use std::time::Duration;
+
 use bytes::{BufMut, Bytes, BytesMut};
 use pleach_core::Instant;
 use rand_core::Rng;
@@ -23,11 +25,17 @@ pub fn message_of(payload: &[u8]) -> Option<u32> {
     u32::try_from(u64::from_le_bytes(*head)).ok()
 }
 
+/// A node counts for a message if it joined at least so long before the publication. One that joined later gets what
+/// its neighbours still remember: that is no matter of reliability or delay.
+pub const SETTLED: Duration = Duration::from_secs(10);
+
 /// Everything that was counted.
 #[derive(Clone, Debug, Default)]
 pub struct Record {
     messages: Vec<Message>,
-    /// Deliveries by delay in whole milliseconds.
+    /// When each node joined.
+    joined: Vec<Instant>,
+    /// Deliveries at settled nodes by delay in whole milliseconds.
     delays: Vec<u64>,
     /// Messages of any kind that are not payloads, sent.
     pub control: Cost,
@@ -71,9 +79,9 @@ pub struct Message {
     pub publisher: u32,
     /// Copies of the payload that reached any node.
     pub received: u64,
-    /// When it was delivered last.
+    /// When a settled node delivered it last.
     pub last: Instant,
-    /// Most transmissions behind a delivery.
+    /// Most transmissions behind a delivery at a settled node.
     pub hops: u32,
     /// One bit for each node that has it, the publisher included.
     holders: Vec<u64>,
@@ -120,6 +128,11 @@ impl Message {
 }
 
 impl Record {
+    /// The next node joins.
+    pub fn joins(&mut self, at: Instant) {
+        self.joined.push(at);
+    }
+
     /// A message is published; messages are numbered from 0 in this order.
     pub fn published(&mut self, at: Instant, publisher: u32) {
         let mut message =
@@ -137,12 +150,16 @@ impl Record {
 
     /// A node delivered a payload.
     pub fn delivered(&mut self, at: Instant, node: u32, hop: u32, payload: &[u8]) {
+        let joined = self.joined.get(node as usize).copied().unwrap_or_default();
         let Some(message) = self.find(payload) else {
             self.unknown += 1;
             return;
         };
         if !message.hold(node) {
             self.delivered_twice += 1;
+            return;
+        }
+        if joined + SETTLED > message.published {
             return;
         }
         message.last = message.last.max(at);
@@ -205,11 +222,11 @@ mod tests {
         let mut rng = stream(0, Domain::Workload, 0);
         let bytes = payload(0, 8, &mut rng);
         let mut record = Record::default();
-        record.published(at(1000), 3);
+        record.published(at(20_000), 3);
         assert_eq!(record.messages()[0].rmr(), None, "undefined for one holder");
         for (node, delay, hop) in [(0, 20, 1), (1, 40, 2), (200, 90, 3)] {
             record.received(&bytes);
-            record.delivered(at(1000 + delay), node, hop, &bytes);
+            record.delivered(at(20_000 + delay), node, hop, &bytes);
         }
         record.received(&bytes);
         let message = &record.messages()[0];
@@ -218,6 +235,20 @@ mod tests {
         assert_eq!((message.hops, message.last_ms()), (3, 90));
         assert!(message.has(200) && message.has(3) && !message.has(2));
         assert_eq!([50, 66, 67, 100].map(|share| record.delay_ms(share)), [40, 40, 90, 90].map(Some));
+    }
+
+    #[test]
+    fn a_node_that_joined_late_counts_in_no_delay() {
+        let mut rng = stream(0, Domain::Workload, 0);
+        let bytes = payload(0, 8, &mut rng);
+        let mut record = Record::default();
+        [0, 0, 10_001].map(|joined| record.joins(at(joined)));
+        record.published(at(20_000), 0);
+        record.delivered(at(20_010), 1, 1, &bytes);
+        record.delivered(at(29_000), 2, 9, &bytes);
+        let message = &record.messages()[0];
+        assert_eq!((message.holders(), message.hops, message.last_ms()), (3, 1, 10));
+        assert_eq!(record.delay_ms(100), Some(10));
     }
 
     #[test]

@@ -120,7 +120,10 @@ pub fn drive(
     for (at, step) in &plan.steps {
         drive.advance(*at);
         match step {
-            Step::Join { contacts } => drive.network.join(contacts),
+            Step::Join { contacts } => {
+                drive.network.record_mut().joins(*at);
+                drive.network.join(contacts);
+            }
             Step::Crash { nodes } => drive.network.crash(nodes),
             Step::Leave { node } => drive.network.leave(*node),
             Step::Publish { node } => {
@@ -157,7 +160,8 @@ fn broken_promises(network: &dyn Network, seen: &Seen) -> Vec<String> {
         (seen.tally.unprotected, "links without a handshake"),
         (seen.tally.stale, "messages sent where there was no link"),
     ];
-    promises.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")).collect()
+    let broken = promises.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}"));
+    broken.chain(seen.tally.first_accusation.clone()).collect()
 }
 
 /// A run under way.

@@ -1,19 +1,15 @@
 //! The figures of a finished run, by the definitions of the project's reference results.
 
-use std::time::Duration;
-
 use pleach_core::Instant;
 use pleach_core::rng::choose_to_front;
 use serde::{Serialize, Serializer};
 
 use crate::graph::Graph;
 use crate::network::Tally;
-use crate::record::{Cost, Message, Record};
+use crate::record::{Cost, Message, Record, SETTLED};
 use crate::rng::{Domain, stream};
 use crate::workload::Plan;
 
-/// A node counts for a message if it joined at least so long before the publication.
-pub const SETTLED: Duration = Duration::from_secs(10);
 /// Nodes from which path lengths are measured.
 const PATH_SAMPLES: usize = 16;
 

@@ -166,7 +166,7 @@ impl Planner {
         }
     }
 
-    const fn finish(mut self, end: Instant) -> Plan {
+    fn finish(mut self, end: Instant) -> Plan {
         self.plan.end = end;
         self.plan
     }

@@ -130,11 +130,17 @@ impl Model {
                 Out::Release { peer } => self.hold(number, peer, false),
                 Out::Dial { peer } => self.dial(number, peer),
                 Out::Delivered { hop, payload } => self.record.delivered(self.now, number, hop, &payload),
-                Out::Accused => self.tally.accused += 1,
+                Out::Accused { peer, rule } => self.accused(number, peer, &rule),
             }
         }
         self.outputs = outputs;
         self.arm(number);
+    }
+
+    fn accused(&mut self, by: u32, peer: u32, rule: &str) {
+        let ms = self.now.as_micros() / 1000;
+        self.tally.accused += 1;
+        self.tally.first_accusation.get_or_insert_with(|| format!("node {by} accuses node {peer} at {ms} ms: {rule}"));
     }
 
     /// Sees to it that the node wakes exactly at its deadline. An earlier wake-up that waits already will look again.
@@ -361,7 +367,7 @@ impl Network for Model {
     fn tally(&self) -> Tally {
         let live = self.nodes.iter().flatten();
         let lost: u64 = live.map(|node| node.broadcast.stats().lost).sum();
-        Tally { digest: self.digest, lost: self.tally.lost + lost, ..self.tally }
+        Tally { digest: self.digest, lost: self.tally.lost + lost, ..self.tally.clone() }
     }
 }
 

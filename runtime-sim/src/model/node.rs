@@ -46,7 +46,8 @@ pub(super) enum Out {
     Dial { peer: u32 },
     Release { peer: u32 },
     Delivered { hop: u32, payload: Bytes },
-    Accused,
+    /// A machine accuses a peer of breaking this rule.
+    Accused { peer: u32, rule: String },
 }
 
 /// Buffers of one call, kept from call to call.
@@ -129,7 +130,9 @@ fn route_overlay(buffers: &mut Buffers, out: &mut Vec<Out>) {
             overlay::Output::CheckRegistered { peer } => {
                 waiting.push_back(In::Overlay(overlay::Input::Registered { peer, registered: true }));
             }
-            overlay::Output::Violation { .. } => out.push(Out::Accused),
+            overlay::Output::Violation { peer, violation } => {
+                out.push(Out::Accused { peer, rule: format!("overlay: {violation:?}") });
+            }
             overlay::Output::Event(overlay::Event::NeighborUp { peer }) => {
                 waiting.push_back(In::Broadcast(broadcast::Input::NeighborUp { peer, extended: true }));
             }
@@ -155,7 +158,9 @@ fn route_broadcast(buffers: &mut Buffers, out: &mut Vec<Out>) {
             broadcast::Output::Stranger { peer } => {
                 waiting.push_back(In::Overlay(overlay::Input::Stranger { peer }));
             }
-            broadcast::Output::Violation { .. } => out.push(Out::Accused),
+            broadcast::Output::Violation { peer, violation } => {
+                out.push(Out::Accused { peer, rule: format!("broadcast: {violation:?}") });
+            }
             broadcast::Output::Event(broadcast::Event::Delivered { hop, payload, .. }) => {
                 out.push(Out::Delivered { hop, payload });
             }
