@@ -51,6 +51,7 @@ impl<P: Copy + Ord + Debug> Overlay<P> {
             Neighbor { since: now, heard: now, told: None, epoch: epoch.unwrap_or(0), ours, addresses };
         self.active.insert(peer, neighbor);
         self.answers.refusals = 0;
+        self.unsettled = true;
         if self.active.len() >= self.capacity.active {
             self.refilling = false;
         }

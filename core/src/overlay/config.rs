@@ -51,6 +51,8 @@ pub struct Config {
     pub tick: Duration,
     /// Do not ask a peer again so soon after it refused. Default 30 s.
     pub refusal_backoff: Duration,
+    /// A starved node asks HIGH after so many refusals of LOW in a row (6.7). Default 3.
+    pub refusals_before_high: usize,
     /// The two ends of an evicted link do not ask each other so soon (6.8). Default 10 s.
     pub eviction_backoff: Duration,
     /// The longest back-off a peer can ask for. Default 1 h.
@@ -146,6 +148,7 @@ impl Default for Config {
             requests_in_flight: 3,
             tick: Duration::from_secs(1),
             refusal_backoff: Duration::from_secs(30),
+            refusals_before_high: 3,
             eviction_backoff: Duration::from_secs(10),
             backoff_max: Duration::from_secs(3600),
             failures_max: 2,

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use super::passive::Candidate;
 use super::{Output, Overlay, Priority};
 use crate::machine::Context;
+use crate::rng;
 use crate::stats::count;
 use crate::time::Instant;
 
@@ -31,7 +32,7 @@ pub(super) struct Request<P> {
 pub(super) struct Answers {
     times: [u16; 8],
     next: usize,
-    /// Refusals since the last neighbour was won.
+    /// LOW requests refused since the last neighbour was won or HIGH was refused.
     pub(super) refusals: usize,
 }
 
@@ -145,7 +146,10 @@ impl<P: Copy + Ord + Debug> Overlay<P> {
     ) {
         let Some(request) = self.pending.remove(&peer) else { return };
         self.answers.record(cx.now().since(request.since));
-        self.answers.refusals = self.answers.refusals.saturating_add(1);
+        self.answers.refusals = match request.priority {
+            Priority::Low => self.answers.refusals.saturating_add(1),
+            Priority::High => 0,
+        };
         count(&mut self.stats.requests_refused);
         self.back_off(peer, backoff.max(self.config.refusal_backoff), cx);
         if alive {
@@ -209,12 +213,27 @@ impl<P: Copy + Ord + Debug> Overlay<P> {
         }
     }
 
-    /// HIGH without neighbours (5.4); also when starved after A refusals in a row: then the views are full everywhere,
-    /// and LOW alone would leave this node below Amin for ever (6.7).
-    const fn urgency(&self) -> Priority {
+    /// HIGH without neighbours (5.4), and when everybody seems to be full.
+    fn urgency(&self) -> Priority {
+        if self.active.is_empty() || self.is_rejected() { Priority::High } else { Priority::Low }
+    }
+
+    /// Starved, and LOW was refused several times in a row: the views are full everywhere, and LOW alone would leave
+    /// this node below Amin for ever (6.7). Our choice: it may then ask HIGH, within the budgets of the others.
+    fn is_rejected(&self) -> bool {
         let starved = self.active.len() + self.pending.len() < self.capacity.starved;
-        let rejected = starved && self.answers.refusals >= self.capacity.active;
-        if self.active.is_empty() || rejected { Priority::High } else { Priority::Low }
+        starved && self.answers.refusals >= self.config.refusals_before_high
+    }
+
+    /// When the only candidates left refused LOW a moment ago, one of them a tick is asked HIGH in spite of that.
+    pub(super) fn insist(&mut self, cx: &mut Context<'_, Output<P>>) {
+        if !self.is_rejected() || !self.pending.is_empty() || self.candidate(cx).is_some() {
+            return;
+        }
+        let rank = rng::index(cx.rng(), self.passive.len());
+        if let Some((peer, _)) = rank.and_then(|rank| self.passive.at(rank)) {
+            self.request(peer, Candidate::verified(Vec::new(), peer), Priority::High, cx);
+        }
     }
 
     const fn wants_more(&self) -> bool {

@@ -77,6 +77,7 @@ impl<P: Copy + Ord + Debug> Overlay<P> {
         if due(self.timers.tick) {
             self.timers.tick = None;
             self.trim_active(cx);
+            self.insist(cx);
             self.unsettled = true;
         }
     }
