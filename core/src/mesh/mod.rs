@@ -2,6 +2,7 @@
 
 mod api;
 mod config;
+pub mod rpc;
 
 pub use api::{Command, Done, Event, Snapshot, UsageError};
 pub use config::{Config, Registration, Validation};

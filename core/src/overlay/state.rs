@@ -57,6 +57,8 @@ pub struct Overlay<P> {
     pub(super) unsettled: bool,
     pub(super) closed: bool,
     pub(super) timers: Timers,
+    /// The latest moment seen (L5).
+    pub(super) latest: Instant,
     pub(super) stats: Stats,
 }
 
@@ -89,6 +91,7 @@ impl<P: Copy + Ord + Debug> Overlay<P> {
             unsettled: false,
             closed: false,
             timers: Timers::default(),
+            latest: Instant::ORIGIN,
             stats: Stats::default(),
             config,
         }
@@ -231,6 +234,7 @@ impl<P: Copy + Ord + Debug> Machine for Overlay<P> {
         if self.closed {
             return;
         }
+        let cx = &mut cx.not_before(&mut self.latest);
         match input {
             Input::Join { bootstrap } => self.start(bootstrap, cx),
             Input::Leave => self.leave(cx),
@@ -254,6 +258,7 @@ impl<P: Copy + Ord + Debug> Machine for Overlay<P> {
 
     fn handle_timeout(&mut self, cx: &mut Context<'_, Output<P>>) {
         if self.timers.next.is_some_and(|next| next <= cx.now()) {
+            let cx = &mut cx.not_before(&mut self.latest);
             self.on_due(cx);
             self.settle(cx);
         }
