@@ -148,6 +148,13 @@ impl Record {
         }
     }
 
+    /// So many copies of payloads reached nodes since this was last said; they count for the latest message.
+    pub fn received_lately(&mut self, copies: u64) {
+        if let Some(message) = self.messages.last_mut() {
+            message.received += copies;
+        }
+    }
+
     /// A node delivered a payload.
     pub fn delivered(&mut self, at: Instant, node: u32, hop: u32, payload: &[u8]) {
         let joined = self.joined.get(node as usize).copied().unwrap_or_default();

@@ -27,6 +27,15 @@ pub enum DeadDials {
     Silent,
 }
 
+impl From<DeadDials> for crate::net::DeadDials {
+    fn from(dead_dials: DeadDials) -> Self {
+        match dead_dials {
+            DeadDials::Refused => Self::Refused,
+            DeadDials::Silent => Self::Silent,
+        }
+    }
+}
+
 /// Who publishes.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Sources {
