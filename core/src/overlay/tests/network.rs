@@ -256,11 +256,13 @@ impl Network {
         let mut outputs = Vec::new();
         let mut cx =
             Context::new(At { now: self.now, wall: WallTime::default() }, &mut self.rng, &mut outputs);
+        let timeout = input.is_none();
         match input {
             Some(input) => node.overlay.handle(input, &mut cx),
             None => node.overlay.handle_timeout(&mut cx),
         }
         let next = node.overlay.poll_timeout();
+        assert!(timeout <= next.is_none_or(|at| at > self.now), "{peer}: due at once");
         if node.wake != next {
             node.wake = next;
             if let Some(at) = next {
@@ -331,7 +333,6 @@ impl Network {
             );
         }
         assert_eq!(node.overlay.held().collect::<BTreeSet<_>>(), node.held);
-        assert!(node.overlay.poll_timeout().is_none_or(|at| at > self.now), "{peer}: due at once");
     }
 
     fn latency(&self, one: Peer, other: Peer) -> Duration {
