@@ -9,5 +9,4 @@ mod networks;
 mod plain;
 mod probes;
 mod repairing;
-mod scratch;
 mod shuffling;
