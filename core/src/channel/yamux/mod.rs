@@ -624,3 +624,6 @@ impl Multiplexer {
 const fn reset_of(id: u32) -> Header {
     Header { kind: Kind::WindowUpdate, flags: Flags::RST, stream: id, length: 0 }
 }
+
+#[cfg(test)]
+mod tests;
