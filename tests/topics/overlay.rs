@@ -116,9 +116,9 @@ fn node(mut node: Members) -> (String, Node) {
 
 /// Whether the sender of a `raw` step lost its link before anything else was tried.
 fn ends_the_link(steps: &[Value], at: usize) -> bool {
-    let sender = &steps[at]["from"];
-    let after = steps.iter().skip(at + 1).take_while(|step| step["kind"] != "note");
-    after.into_iter().any(|step| step["what"] == "closed" && step["node"] == *sender)
+    let sender = steps.get(at).and_then(|step| step.get("from"));
+    let after = steps.iter().skip(at + 1).take_while(|step| !is(step, "kind", "note"));
+    after.into_iter().any(|step| is(step, "what", "closed") && step.get("node") == sender)
 }
 
 /// Checks one step. True if it was a case, not a remark on what else happened.
@@ -186,7 +186,7 @@ fn frame(mut step: Members, name: &str, nodes: &Nodes) -> bool {
     let read = read.unwrap_or_else(|error| panic!("{place}: {error}"));
     assert!(unrecorded || read.topic == topic, "{place}: {}", read.topic);
     assert_eq!(
-        read.action.as_ref().map_or(Value::Null, |action| shown(action)["type"].clone()),
+        read.action.as_ref().and_then(|action| shown(action).get("type").cloned()).unwrap_or_default(),
         kind,
         "{place}"
     );
@@ -406,6 +406,10 @@ fn contact_of(mut members: Members) -> Contact<PeerId> {
 
 fn id(bytes: &[u8]) -> Id {
     Id(bytes.try_into().expect("sixteen bytes"))
+}
+
+fn is(step: &Value, name: &str, text: &str) -> bool {
+    step.get(name).is_some_and(|value| value == text)
 }
 
 fn remarks(members: &mut Members, names: &[&str]) {
