@@ -72,6 +72,10 @@ impl Node {
         outputs
     }
 
+    pub(super) fn early_timeout(&mut self) -> Vec<Out> {
+        self.call(|machine, cx| machine.handle_timeout(cx))
+    }
+
     pub(super) fn turn_back(&mut self, span: Duration) {
         self.now = self.now - span;
     }
