@@ -5,5 +5,7 @@
 mod harness;
 #[path = "topics/mesh.rs"]
 mod mesh;
+#[path = "topics/overlay.rs"]
+mod overlay;
 #[path = "topics/solcial_content.rs"]
 mod solcial_content;
