@@ -32,6 +32,7 @@ pub mod wire;
 
 // Floor 2: capabilities.
 pub mod broadcast;
+pub mod channel;
 pub mod overlay;
 
 // Floor 3: networks.

@@ -5,6 +5,7 @@
 
 pub mod base58;
 pub mod frame;
+pub mod multiaddr;
 pub mod protobuf;
 mod reader;
 pub mod varint;
