@@ -14,4 +14,4 @@ pub mod driver;
 pub mod identity;
 pub mod store;
 
-pub use driver::{Handle, LinkMachine, Options, Runtime};
+pub use driver::{Handle, LinkMachine, Options, Runtime, Stopped};

@@ -1,3 +1,8 @@
 //! The `pleach` command.
+#![forbid(unsafe_code)]
 
-const fn main() {}
+mod cli;
+
+fn main() -> std::process::ExitCode {
+    cli::main()
+}

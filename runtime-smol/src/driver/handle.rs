@@ -138,6 +138,11 @@ impl<N: LinkMachine> Handle<N> {
         self.tell(Control::Abort).await
     }
 
+    /// Ends the runtime as dropping the last handle does, whatever clones there are.
+    pub fn end(&self) {
+        self.control.close();
+    }
+
     async fn tell(&self, control: Control<N>) -> Result<(), Stopped> {
         self.control.send(control).await.map_err(|_| Stopped)
     }
