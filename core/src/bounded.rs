@@ -5,6 +5,10 @@ use core::time::Duration;
 
 use crate::time::Instant;
 
+mod keyed;
+
+pub use keyed::Keyed;
+
 /// Keys remembered for a while: at most `capacity`, each for `lifetime`; when full the oldest goes first.
 ///
 /// For ids seen, requests answered, joins forwarded: whatever must not be done twice within a window.

@@ -22,6 +22,7 @@ extern crate std;
 pub mod bounded;
 pub mod deadline;
 pub mod identity;
+pub mod ip;
 pub mod link;
 pub mod machine;
 pub mod rng;
@@ -31,9 +32,14 @@ mod trace;
 pub mod wire;
 
 // Floor 2: capabilities.
+pub mod admission;
 pub mod broadcast;
 pub mod channel;
+pub mod heads;
 pub mod overlay;
+pub mod peers;
+pub mod queue;
+pub mod session;
 
 // Floor 3: networks.
 pub mod mesh;

@@ -105,6 +105,13 @@ impl<'a, O> Context<'a, O> {
         run(&mut Context { at: self.at, rng: &mut *self.rng, sink: outputs })
     }
 
+    /// The same, but never earlier than `latest`, which follows: how a machine that reads `now` in many places takes
+    /// time that goes back as no progress (L5).
+    pub fn not_before<'b>(&'b mut self, latest: &mut Instant) -> Context<'b, O> {
+        *latest = self.at.now.max(*latest);
+        Context { at: At { now: *latest, ..self.at }, rng: &mut *self.rng, sink: &mut *self.sink }
+    }
+
     /// Both clocks.
     #[must_use]
     pub const fn at(&self) -> At {

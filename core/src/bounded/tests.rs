@@ -63,3 +63,27 @@ fn bucket_ignores_time_that_goes_back() {
     assert!(!bucket.take(at(0)));
     assert!(bucket.take(at(11)));
 }
+
+#[test]
+fn a_keyed_queue_keeps_the_newest_value_in_the_oldest_place() {
+    let mut queue = Keyed::new(8);
+    assert_eq!(queue.push("a", 1), None);
+    assert_eq!(queue.push("b", 2), None);
+    assert_eq!(queue.push("a", 3), Some(("a", 1)));
+    assert_eq!((queue.len(), queue.get(&"a")), (2, Some(&3)));
+    assert_eq!(queue.pop(), Some(("a", 3)));
+    assert_eq!(queue.push("a", 4), None);
+    assert_eq!(queue.remove(&"b"), Some(2));
+    assert_eq!((queue.pop(), queue.pop(), queue.is_empty()), (Some(("a", 4)), None, true));
+}
+
+#[test]
+fn a_full_keyed_queue_sheds_its_head() {
+    let mut queue = Keyed::new(2);
+    queue.push(1, ());
+    queue.push(2, ());
+    assert_eq!(queue.push(1, ()), Some((1, ())), "a replacement needs no room");
+    assert_eq!(queue.push(3, ()), Some((1, ())));
+    assert_eq!(queue.len(), 2);
+    assert_eq!(Keyed::new(0).push(1, ()), Some((1, ())));
+}

@@ -1,12 +1,48 @@
 //! Plumtree: epidemic broadcast trees over the links of an overlay (`broadcast.md`). One instance per topic.
+//!
+//! A payload is pushed over *eager* links and announced over *lazy* ones. All links start eager, so the first message
+//! floods; whoever gets a copy too many makes its link lazy with PRUNE, and what remains is a tree of the fastest
+//! ways. A node that hears of a payload and does not get it asks for it with GRAFT, which makes the link eager again.
+//!
+//! # The contract with the parent
+//!
+//! - [`Input::NeighborUp`] and [`Input::NeighborDown`] follow the overlay of the same topic at once, before any further
+//!   message of that peer (8.15). Every send goes to a neighbour.
+//! - [`Output::Stranger`]: the overlay answers with DISCONNECT. For 2 s after a `NeighborDown` the peer's link should
+//!   stay readable: answers to open GRAFTs are still taken (8.9).
+//! - [`Output::Violation`]: the parent bans or counts as `mesh` 4 says, and feeds the `NeighborDown` that follows.
+//!   Nothing else is sent on behalf of a violation.
+//! - [`Output::Validate`], where the configuration asks for it: answer with [`Input::Verdict`] at once, later or never.
+//!   Never counts as `Ignore` after 10 s.
+//! - Queues of outgoing bytes are the parent's. What it cannot send to a slow peer it drops, announcements first, and
+//!   hands dropped payloads back as [`Input::Shed`]: they are announced instead (8.10).
+//!
+//! # Limits
+//!
+//! One call emits at most one output for each neighbour and id of its input, and a constant number beyond; a timer call
+//! at most one for each neighbour and thousand queued ids, and one for each payload that is lost. Every table has its
+//! limit in [`Config`] and counts in [`Stats`] what it shed.
 
+mod config;
+mod control;
+mod machine;
 mod message;
+mod missing;
+mod payload;
+mod peers;
+mod stats;
+mod store;
+mod timers;
+mod validation;
 
 use alloc::vec::Vec;
 
 use bytes::Bytes;
 
+pub use config::{Config, Ids};
+pub use machine::Broadcast;
 pub use message::{Announcement, Id, Message};
+pub use stats::Stats;
 
 /// What an instance hears.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -172,3 +208,6 @@ pub enum Violation {
     /// More GRAFT than a neighbour may send.
     RateExceeded,
 }
+
+#[cfg(test)]
+mod tests;

@@ -66,3 +66,14 @@ fn scope_lifts_and_capture_collects() {
     cx.emit(('b', collected[0]));
     assert_eq!(sink, [('a', 1), ('b', 2)]);
 }
+
+#[test]
+fn a_context_not_before_the_latest_stands_still_when_time_goes_back() {
+    let mut rng = ChaCha8Rng::seed_from_u64(1);
+    let mut outputs: Vec<()> = Vec::new();
+    let mut latest = Instant::ORIGIN;
+    for (now, expected) in [(5, 5), (3, 5), (6, 6)] {
+        let mut cx = Context::new(at(now), &mut rng, &mut outputs);
+        assert_eq!(cx.not_before(&mut latest).now(), Instant::from_micros(expected));
+    }
+}

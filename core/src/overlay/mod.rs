@@ -1,12 +1,32 @@
 //! HyParView with topics: who is linked to whom (`overlay.md`). One instance per topic.
 
+mod active;
+mod capacity;
+mod conduct;
+mod config;
+mod join;
+mod links;
 mod message;
+mod neighbor;
+mod passive;
+mod plain;
+mod registration;
+mod repair;
+mod shuffle;
+mod state;
+mod stats;
+mod table;
+mod timers;
 
 use alloc::vec::Vec;
 
 use bytes::Bytes;
 
+pub use capacity::Capacity;
+pub use config::Config;
 pub use message::{Contact, Message, Priority};
+pub use state::Overlay;
+pub use stats::Stats;
 
 /// What an instance hears.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -155,3 +175,6 @@ pub enum Violation {
     /// More than its share of JOIN, HIGH or other requests.
     RateExceeded,
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,6 +4,7 @@
 #![deny(clippy::arithmetic_side_effects)]
 
 pub mod base58;
+pub mod cbor;
 pub mod frame;
 pub mod multiaddr;
 pub mod protobuf;

@@ -1,6 +1,7 @@
 //! Protobuf messages of peers, read field by field without allocation, and written in tag order.
 //!
-//! Reading accepts any field order and overlong varints, as published decoders do; groups are refused.
+//! Reading accepts any field order and overlong varints, as published decoders do. Groups are skipped whole: only an
+//! unknown field may be one.
 
 use core::fmt;
 
@@ -18,7 +19,7 @@ pub enum ProtobufError {
     BadVarint,
     /// A field number of 0 or above 2^29 - 1, or a wire type that is none.
     BadTag,
-    /// A group.
+    /// A group that does not end, is nested more than 32 deep, or ends without a beginning.
     Group,
     /// A known field of another wire type than its own.
     WrongType,
@@ -32,7 +33,7 @@ impl fmt::Display for ProtobufError {
             Self::Short => "a field runs past the end of its message",
             Self::BadVarint => "a varint of a message is malformed",
             Self::BadTag => "the tag of a field is malformed",
-            Self::Group => "a message holds a group",
+            Self::Group => "a group of a message is malformed",
             Self::WrongType => "a field has the wrong wire type",
             Self::NotText => "a text is not UTF-8",
         })
@@ -65,9 +66,14 @@ pub enum Value<'a> {
     Fixed64(u64),
     /// Wire type 2.
     Bytes(&'a [u8]),
+    /// Wire types 3 and 4, with whatever is between them: of another type than any known field.
+    Group,
     /// Wire type 5.
     Fixed32(u32),
 }
+
+/// How deep groups may be nested (T-4).
+const GROUPS_MAX: usize = 32;
 
 impl<'a> Value<'a> {
     /// The number of a varint field.
@@ -115,10 +121,23 @@ impl<'a> Fields<'a> {
     }
 
     fn field(&mut self) -> Result<(u32, Value<'a>), ProtobufError> {
+        let (number, wire_type) = self.tag()?;
+        if wire_type == 3 {
+            self.skip_group(number)?;
+            return Ok((number, Value::Group));
+        }
+        Ok((number, self.value(wire_type)?))
+    }
+
+    fn tag(&mut self) -> Result<(u32, u64), ProtobufError> {
         let tag = varint::read_protobuf(&mut self.reader)?;
         let number = u32::try_from(tag >> 3).ok().filter(|number| (1..=0x1fff_ffff).contains(number));
-        let number = number.ok_or(ProtobufError::BadTag)?;
-        let value = match tag & 7 {
+        Ok((number.ok_or(ProtobufError::BadTag)?, tag & 7))
+    }
+
+    /// The value of a field that is no group.
+    fn value(&mut self, wire_type: u64) -> Result<Value<'a>, ProtobufError> {
+        Ok(match wire_type {
             0 => Value::Varint(varint::read_protobuf(&mut self.reader)?),
             1 => Value::Fixed64(self.reader.array().map(u64::from_le_bytes)?),
             2 => {
@@ -128,8 +147,20 @@ impl<'a> Fields<'a> {
             3 | 4 => return Err(ProtobufError::Group),
             5 => Value::Fixed32(self.reader.array().map(u32::from_le_bytes)?),
             _ => return Err(ProtobufError::BadTag),
-        };
-        Ok((number, value))
+        })
+    }
+
+    /// Reads on until the group of this number has ended, groups inside it included.
+    fn skip_group(&mut self, number: u32) -> Result<(), ProtobufError> {
+        let mut open = heapless::Vec::<u32, GROUPS_MAX>::from_array([number]);
+        while let Some(innermost) = open.last().copied() {
+            match self.tag()? {
+                (number, 3) => open.push(number).map_err(|_| ProtobufError::Group)?,
+                (number, 4) if number == innermost => drop(open.pop()),
+                (_, wire_type) => drop(self.value(wire_type)?),
+            }
+        }
+        Ok(())
     }
 }
 
@@ -167,7 +198,8 @@ pub fn put_bytes(number: u32, value: &[u8], out: &mut impl BufMut) {
     out.put_slice(value);
 }
 
-fn put_tag(number: u32, wire_type: u64, out: &mut impl BufMut) {
+/// Writes the tag of a field whose value the caller writes.
+pub fn put_tag(number: u32, wire_type: u64, out: &mut impl BufMut) {
     varint::write(u64::from(number).wrapping_shl(3) | wire_type, out);
 }
 

@@ -1,0 +1,4 @@
+//! One test per rule of `broadcast.md`, and the trees that grow on a fixed random graph.
+
+mod network;
+mod trees;

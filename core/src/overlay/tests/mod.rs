@@ -1,0 +1,5 @@
+//! Unit tests by rule, and whole networks.
+
+mod network;
+mod networks;
+mod scratch;

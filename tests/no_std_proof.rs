@@ -1,0 +1,96 @@
+//! Proof that `pleach-core` needs no std: a program with its own panic handler and allocator, which would clash with
+//! those of std if anything below linked it (E0152). It names something of every public module, and a test checks that.
+//!
+//! `cargo build --profile nostd -p pleach-tests --bin no-std-proof --features no-std-proof`
+#![no_std]
+#![no_main]
+
+use core::alloc::{GlobalAlloc, Layout};
+use core::hint::black_box;
+use core::panic::PanicInfo;
+use core::time::Duration;
+
+use pleach_core::bounded::Bucket;
+use pleach_core::broadcast::Id;
+use pleach_core::deadline::Deadlines;
+use pleach_core::identity::PeerId;
+use pleach_core::identity::stamp::Stamp;
+use pleach_core::link::LinkId;
+use pleach_core::machine::At;
+use pleach_core::mesh::Command;
+use pleach_core::overlay::Priority;
+use pleach_core::rng::below;
+use pleach_core::stats::count;
+use pleach_core::time::Instant;
+use pleach_core::wire::frame::{Deframer, Prefix};
+use pleach_core::wire::protobuf::Fields;
+use pleach_core::wire::{Reader, base58::encode, varint::read};
+use rand_core::CryptoRng;
+
+/// Gives out nothing: the program is linked, not run.
+struct NoMemory;
+
+// A program without std needs an allocator of its own, which cannot be written without `unsafe`.
+#[allow(unsafe_code)]
+unsafe impl GlobalAlloc for NoMemory {
+    unsafe fn alloc(&self, _: Layout) -> *mut u8 {
+        core::ptr::null_mut()
+    }
+
+    unsafe fn dealloc(&self, _: *mut u8, _: Layout) {}
+}
+
+#[global_allocator]
+static ALLOCATOR: NoMemory = NoMemory;
+
+#[panic_handler]
+fn panic(_: &PanicInfo<'_>) -> ! {
+    loop {
+        core::hint::spin_loop();
+    }
+}
+
+// What std would bring along to link: the C library, for its start-up code and memcpy.
+#[allow(unsafe_code)]
+#[link(name = "c")]
+unsafe extern "C" {}
+
+// The `alloc` that comes with the compiler was built to unwind and names this symbol; nothing here unwinds.
+#[allow(unsafe_code)]
+#[unsafe(no_mangle)]
+extern "C" fn rust_eh_personality() {}
+
+// The start-up code calls `main`: only an exported symbol of that name lets the program link.
+#[allow(unsafe_code)]
+#[unsafe(no_mangle)]
+extern "C" fn main() -> i32 {
+    foundation();
+    capabilities();
+    networks();
+    0
+}
+
+fn foundation() {
+    let now = Instant::ORIGIN + Duration::from_secs(1);
+    black_box(Bucket::new(1, Duration::from_secs(1)).take(now));
+    black_box(Deadlines::<u8>::new().next());
+    black_box(PeerId::from_bytes(&[]));
+    black_box(Stamp([0; 24]).proves(&[0; 32], 1));
+    black_box(At { now, ..At::default() });
+    black_box(LinkId(LinkId::ACCEPTED));
+    black_box::<fn(&mut dyn CryptoRng) -> u64>(|generator| below(generator, 3));
+    count(&mut 0);
+    black_box(encode(&[1, 2, 3]));
+    black_box(read(&mut Reader::new(&[1])).is_ok());
+    black_box(Deframer::new(Prefix::Varint, 10).buffered());
+    black_box(Fields::new(&[]).count());
+}
+
+fn capabilities() {
+    black_box(Id::of(b"payload"));
+    black_box(Priority::Low);
+}
+
+fn networks() {
+    black_box(Command::Shutdown);
+}

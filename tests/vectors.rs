@@ -1,0 +1,7 @@
+//! Published vectors, a module a topic.
+#![allow(clippy::expect_used, clippy::panic)] // Helpers of tests: a panic is how they report.
+
+#[path = "support/vectors.rs"]
+mod harness;
+#[path = "topics/solcial_content.rs"]
+mod solcial_content;
