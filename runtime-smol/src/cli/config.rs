@@ -23,7 +23,7 @@ pub(crate) struct Flags {
     /// A topic to take part in; stdin goes to the first. May be given several times [default: /pleach/main]
     #[arg(long, env = "PLEACH_NODE_TOPIC", value_delimiter = ',')]
     topic: Vec<String>,
-    /// The name of the network [default: pleach]
+    /// The name of the network [default: that of the preset]
     #[arg(long, value_name = "NAME", env = "PLEACH_NODE_NETWORK")]
     network: Option<String>,
     /// The rules of the network; under solcial, which leaves them to the application, every payload and every peer is
@@ -69,7 +69,8 @@ pub(crate) struct Settings {
     pub(crate) peers: Vec<Place>,
     /// Never empty.
     pub(crate) topics: Vec<String>,
-    pub(crate) network: String,
+    /// The preset's, if none.
+    pub(crate) network: Option<String>,
     pub(crate) preset: Preset,
     pub(crate) data_dir: PathBuf,
     pub(crate) admin: Option<String>,
@@ -85,7 +86,7 @@ impl Flags {
             listen: first_given(self.listen, [listen, vec![everywhere()?]]),
             peers: first_given(self.peer, [peer]),
             topics: first_given(self.topic, [topic, vec!["/pleach/main".to_owned()]]),
-            network: self.network.or(network).unwrap_or_else(|| "pleach".to_owned()),
+            network: self.network.or(network),
             preset: self.preset.or(preset).unwrap_or_default(),
             data_dir: match self.data_dir.or(data_dir) {
                 Some(data_dir) => data_dir,
@@ -166,7 +167,7 @@ mod tests {
         let settings = flags.settle().unwrap();
         fs::remove_file(path).unwrap();
         assert_eq!(settings.topics, ["c"], "a flag replaces the whole list");
-        assert_eq!((settings.network.as_str(), settings.preset), ("test", Preset::Solcial));
+        assert_eq!((settings.network.as_deref(), settings.preset), (Some("test"), Preset::Solcial));
         assert_eq!(settings.listen[0].to_string(), "0.0.0.0:0");
     }
 

@@ -15,7 +15,6 @@ mod node;
 mod output;
 mod peer;
 mod signals;
-mod stand_in;
 
 use std::process::ExitCode;
 use std::sync::Arc;

@@ -19,7 +19,7 @@ use smol::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 
 use super::config::Settings;
 use super::error::{Exit, Failure};
-use super::output::{Output, escape};
+use super::output::{Output, escape, hex};
 use super::peer::{self, Handle};
 use super::{address, admin, id, signals};
 
@@ -49,14 +49,14 @@ pub(crate) async fn run(
     let identity = id::load_or_create(&settings.data_dir)?;
     let own_id = identity.peer_id();
     let store = FileStore::open(&settings.data_dir.join(STORE_FILE))?;
-    output.json("node", node_fields(&settings, own_id))?;
 
-    let mut config = peer::config(settings.preset, &settings.network);
+    let mut config = peer::config(settings.preset, settings.network.as_deref());
     for place in settings.listen.clone() {
         let found = smol::unblock(move || place.to_bind()).await;
         let found = found.map_err(|error| Failure::new(Exit::Usage, "listen-address", error))?;
         config.listen.extend(found.into_iter().map(Address::Socket));
     }
+    output.json("node", node_fields(&settings, &config.network, own_id))?;
     config.bootstrap = settings.peers.iter().map(|place| (place.address.clone(), place.peer)).collect();
     let admin = settings.admin.as_deref().map(admin::bind).transpose()?;
 
@@ -93,10 +93,10 @@ pub(crate) async fn run(
     Ok(Exit::Done)
 }
 
-fn node_fields(settings: &Settings, own_id: PeerId) -> Value {
+fn node_fields(settings: &Settings, network: &str, own_id: PeerId) -> Value {
     json!({
         "peer": own_id.to_string(),
-        "network": settings.network,
+        "network": network,
         "topics": settings.topics,
         "data_dir": shown(&settings.data_dir),
     })
@@ -297,12 +297,4 @@ async fn forward_signal(to: Sender<Happening>, executor: Arc<Executor<'static>>)
         Ok(_) => drop(to.send(Happening::Signal).await),
         Err(error) => tracing::warn!(%error, "signals end the node without a goodbye"),
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }

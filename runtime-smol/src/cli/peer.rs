@@ -2,12 +2,16 @@
 //! knows its inside.
 
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use getrandom::SysRng;
 use pleach_core::At;
 use pleach_core::WallTime;
 use pleach_core::identity::{Keypair, PeerId};
-use pleach_core::mesh::{Command, Config, Event, Registration, Snapshot, Validation};
+use pleach_core::mesh;
+pub(crate) use pleach_core::mesh::Node;
+use pleach_core::mesh::{Command, Config, Event, Snapshot};
+use pleach_core::overlay::Overlay;
 use pleach_smol::store::Store;
 use pleach_smol::{Options, Runtime};
 use rand_core::UnwrapErr;
@@ -15,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use smol::{Executor, Task};
 
 use super::error::{Exit, Failure};
-pub(crate) use super::stand_in::Node;
+use super::output::{escape, hex, rfc3339};
 
 /// The handle of a running node.
 pub(crate) type Handle = pleach_smol::Handle<Node>;
@@ -31,20 +35,13 @@ pub(crate) enum Preset {
     Solcial,
 }
 
-/// The configuration of a node under `preset`.
-pub(crate) fn config(preset: Preset, network: &str) -> Config {
-    let native = preset == Preset::Native;
-    Config {
-        network: network.to_owned(),
-        node_id: 0,
-        listen: Vec::new(),
-        bootstrap: Vec::new(),
-        establishment: native,
-        heads: native,
-        validation: if native { Validation::Signed } else { Validation::Application },
-        registration: if native { Registration::Open } else { Registration::Query },
-        network_size: 10_000,
-    }
+/// The configuration of a node under `preset`, in this network or in the preset's.
+pub(crate) fn config(preset: Preset, network: Option<&str>) -> Config {
+    let base = match preset {
+        Preset::Native => Config::native(),
+        Preset::Solcial => Config::solcial(),
+    };
+    Config { network: network.unwrap_or(&base.network).to_owned(), ..base }
 }
 
 /// Makes a node and runs it on `executor`. The task ends when the node has.
@@ -57,7 +54,7 @@ pub(crate) fn start(
 ) -> Result<(Handle, Task<()>), Failure> {
     let snapshot = Snapshot { records: store.all()? };
     let at = At { wall: WallTime::of_system(), ..At::default() };
-    let node = Node::new(config, identity, snapshot, at, &mut UnwrapErr(SysRng))
+    let node = Node::new(config, identity, &snapshot, at, &mut UnwrapErr(SysRng))
         .map_err(|error| Failure::new(Exit::Config, "node-config", error.to_string()))?;
     let (handle, runtime) = Runtime::new(node, store, options)
         .map_err(|error| Failure::new(Exit::Local, "no-entropy", format!("no entropy: {error}")))?;
@@ -95,11 +92,11 @@ pub(crate) struct Observation {
 /// Looks at `node`.
 pub(crate) fn observe(node: &Node, topic: &str) -> Observation {
     Observation {
-        active: node.neighbours(topic).collect(),
-        active_capacity: node.active_capacity(topic),
-        heads: node.heads().map(|head| head.peer).collect(),
-        handshakes: node.stats().find(|(name, _)| *name == "handshakes").map_or(0, |(_, value)| value),
-        redundant: node.stats().find(|(name, _)| *name == "duplicates").map_or(0, |(_, value)| value),
+        active: node.neighbors(topic).collect(),
+        active_capacity: node.overlay_of(topic).map_or(0, Overlay::active_capacity),
+        heads: node.heads().map(|row| row.head.fields().peer).filter(|peer| *peer != node.id()).collect(),
+        handshakes: node.stats().handshakes,
+        redundant: node.broadcast_of(topic).map_or(0, |broadcast| broadcast.stats().duplicates),
     }
 }
 
@@ -109,33 +106,73 @@ pub(crate) struct HeadRow {
     peer: String,
     node_id: u32,
     height: u64,
-    step: u8,
+    tip_hex: String,
+    software: String,
+    version: String,
+    issued: String,
+    free_member_rooms: u16,
+    free_mirror_rooms: u16,
+    /// Its distance when it came; nobody signs it.
+    step: u32,
 }
 
-/// The HEAD table of `node`.
+/// The HEAD table of `node`, its own included.
 pub(crate) fn heads(node: &Node) -> Vec<HeadRow> {
-    node.heads()
-        .map(|head| HeadRow {
-            peer: head.peer.to_string(),
-            node_id: head.node,
-            height: head.height,
-            step: head.step,
-        })
-        .collect()
+    let row = |row: mesh::node::HeadRow<'_>| {
+        let fields = row.head.fields();
+        let issued = Duration::from_millis(fields.issued.unix_ms());
+        HeadRow {
+            peer: fields.peer.to_string(),
+            node_id: fields.node,
+            height: fields.height,
+            tip_hex: hex(&fields.tip),
+            software: escape(fields.software.as_bytes()),
+            version: escape(fields.version.as_bytes()),
+            issued: rfc3339(SystemTime::UNIX_EPOCH + issued),
+            free_member_rooms: fields.free_member_rooms,
+            free_mirror_rooms: fields.free_mirror_rooms,
+            step: row.step,
+        }
+    };
+    node.heads().map(row).collect()
 }
 
-/// The gauges and counters of `node`.
+/// The gauges and counters of `node`, over all topics.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Figures {
-    /// Links by direction: dialled, accepted.
-    pub(crate) links: [usize; 2],
-    /// Overlay peers: active, passive.
-    pub(crate) peers: [usize; 2],
-    /// Every counter by its name.
-    pub(crate) counters: Vec<(&'static str, u64)>,
+    /// Peers in the active views.
+    pub(crate) active: usize,
+    /// Peers in the passive views.
+    pub(crate) passive: usize,
+    /// Rows of the HEAD table.
+    pub(crate) heads: usize,
+    /// Every counter, with the machine that keeps it.
+    pub(crate) counters: Vec<(&'static str, &'static str, u64)>,
 }
 
-/// The figures of `node`, over all topics.
+/// The figures of `node`.
 pub(crate) fn figures(node: &Node) -> Figures {
-    Figures { links: node.links(), peers: node.peers(), counters: node.stats().collect() }
+    let mut overlay_stats = pleach_core::overlay::Stats::default();
+    let mut broadcast_stats = pleach_core::broadcast::Stats::default();
+    let mut figures = Figures { heads: node.heads().count(), ..Figures::default() };
+    for topic in node.topics() {
+        if let Some(overlay) = node.overlay_of(topic) {
+            figures.active += overlay.active().count();
+            figures.passive += overlay.passive().count();
+            overlay_stats.add(overlay.stats());
+        }
+        if let Some(broadcast) = node.broadcast_of(topic) {
+            broadcast_stats.add(&broadcast.stats());
+        }
+    }
+    let of = |machine, counters: &mut dyn Iterator<Item = (&'static str, u64)>| -> Vec<_> {
+        counters.map(|(name, value)| (machine, name, value)).collect()
+    };
+    figures.counters = [
+        of("mesh", &mut node.stats().iter()),
+        of("overlay", &mut overlay_stats.iter()),
+        of("broadcast", &mut broadcast_stats.iter()),
+    ]
+    .concat();
+    figures
 }

@@ -31,8 +31,10 @@ pub struct View<'a, N> {
     pub machine: &'a N,
     /// What its runtime counted.
     pub stats: Stats,
-    /// Links that are open.
-    pub links: usize,
+    /// Open links that it dialled.
+    pub links_dialled: usize,
+    /// Open links that came in.
+    pub links_accepted: usize,
     /// Bytes that wait to be written, on all links.
     pub queued_bytes: usize,
 }

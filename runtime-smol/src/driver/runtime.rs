@@ -181,18 +181,15 @@ impl<N: LinkMachine> Runtime<N> {
     }
 
     fn view(&self) -> View<'_, N> {
-        let open = || {
-            self.links.values().filter_map(|place| match place {
-                Place::Open(link) => Some(link),
-                Place::Dialling(_) => None,
-            })
-        };
-        View {
-            machine: self.driver.machine(),
-            stats: self.stats,
-            links: open().count(),
-            queued_bytes: open().map(|link| link.queued()).sum(),
+        let (mut links_dialled, mut links_accepted, mut queued_bytes) = (0, 0, 0);
+        for (id, place) in &self.links {
+            if let Place::Open(link) = place {
+                *(if id.0 < LinkId::ACCEPTED { &mut links_dialled } else { &mut links_accepted }) += 1;
+                queued_bytes += link.queued();
+            }
         }
+        let (machine, stats) = (self.driver.machine(), self.stats);
+        View { machine, stats, links_dialled, links_accepted, queued_bytes }
     }
 
     /// The last handle is gone: listeners, dials and links close, except what is being flushed.

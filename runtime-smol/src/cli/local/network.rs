@@ -90,7 +90,7 @@ impl Network {
     pub(super) async fn add(&mut self, bootstrap: Option<Address>) -> Result<(), Failure> {
         let identity = id::fresh();
         let number = self.members.len();
-        let mut config = peer::config(Preset::Native, "pleach-local");
+        let mut config = peer::config(Preset::Native, Some("pleach-local"));
         config.listen = vec![Address::Socket((Ipv4Addr::LOCALHOST, 0).into())];
         config.bootstrap = bootstrap.into_iter().map(|address| (address, None)).collect();
         config.network_size = self.size as u64;
