@@ -1,0 +1,140 @@
+//! The `pleach` command.
+
+// The command shows some of the events and causes of nodes: the others are meant to fall through.
+#![allow(clippy::wildcard_enum_match_arm)]
+
+mod address;
+mod admin;
+mod config;
+mod error;
+mod id;
+mod local;
+mod log;
+mod metrics;
+mod node;
+mod output;
+mod peer;
+mod signals;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::{Parser, Subcommand};
+use serde_json::{Value, json};
+use smol::Executor;
+
+use error::{Exit, Failure};
+use output::{Color, Output};
+
+/// Peers that weave themselves into an overlay and grow broadcast trees over it.
+#[derive(Debug, Parser)]
+#[command(name = "pleach", version = VERSION, infer_subcommands = false, after_long_help = Exit::table())]
+#[command(
+    before_long_help = "Examples:\n  pleach local --nodes 32 --kill 30%\n  pleach node --listen 127.0.0.1:4001"
+)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+    /// JSON lines on stdout, nothing else there
+    #[arg(long, global = true)]
+    json: bool,
+    /// Log more; twice: everything
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    verbose: u8,
+    /// Only errors and the result
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    quiet: bool,
+    /// When to use colour
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    color: Color,
+    /// The form of the log on stderr
+    #[arg(long, global = true, value_name = "FORMAT", default_value = "auto")]
+    log_format: log::Format,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// The identity of this machine's node
+    #[command(subcommand)]
+    Id(id::Command),
+    /// Run a node: lines of stdin are published, what arrives is printed
+    Node(config::Flags),
+    /// Run a whole network on loopback, kill a part of it, and see whether everything is delivered
+    Local(local::Flags),
+}
+
+/// The version, with the commit it is built from.
+const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (commit ", env!("PLEACH_COMMIT"), ")");
+
+/// Runs the command.
+pub(crate) fn main() -> ExitCode {
+    end_on_panic();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Help and version go to stdout with code 0; a closed pipe is none of our business.
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(Exit::Usage.code()));
+        }
+    };
+    let output = Output::new(arguments.json, arguments.quiet, arguments.color);
+    let usual = if matches!(arguments.command, Command::Local(_)) { "warn" } else { "info" };
+    log::start(arguments.log_format, usual, arguments.verbose, arguments.quiet, output.color);
+
+    let result = run(arguments.command, output);
+    let exit = match &result {
+        Ok(exit) => *exit,
+        Err(failure) if failure.code == output::PIPE_CLOSED => Exit::Done,
+        Err(failure) => {
+            output.error(failure);
+            if output.end(failure.exit, Some(failure), Value::Null).is_err() {
+                // Nobody reads the end either.
+                return failure.exit.into();
+            }
+            failure.exit
+        }
+    };
+    exit.into()
+}
+
+fn run(command: Command, output: Output) -> Result<Exit, Failure> {
+    match command {
+        Command::Id(command) => {
+            output.json("start", json!({"command": "id"}))?;
+            id::run(command, output)
+        }
+        Command::Node(flags) => {
+            output.json("start", json!({"command": "node"}))?;
+            let settings = flags.settle()?;
+            on_all_cores(|executor| node::run(settings, output, executor))
+        }
+        Command::Local(flags) => on_all_cores(|executor| local::run(flags, output, executor)),
+    }
+}
+
+/// Runs `work` with an executor that has a thread for each core.
+fn on_all_cores<F: Future<Output = Result<Exit, Failure>>>(
+    work: impl FnOnce(Arc<Executor<'static>>) -> F,
+) -> Result<Exit, Failure> {
+    let executor = Arc::new(Executor::new());
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let (_running, stop) = async_channel::bounded::<()>(1);
+    for number in 1..cores {
+        let (executor, stop) = (Arc::clone(&executor), stop.clone());
+        // It runs until the other end of `stop` is gone: then the command is over.
+        let run = move || smol::block_on(executor.run(stop.recv())).unwrap_or_default();
+        std::thread::Builder::new().name(format!("pleach-{number}")).spawn(run).map_err(|error| {
+            Failure::new(Exit::Local, "no-thread", format!("cannot start a thread: {error}"))
+        })?;
+    }
+    smol::block_on(executor.run(work(Arc::clone(&executor))))
+}
+
+/// A panic in any thread ends the process: a node that lost a task is not a node (T-71).
+fn end_on_panic() {
+    let report = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        report(panic);
+        std::process::exit(Exit::Bug.code().into());
+    }));
+}
