@@ -293,10 +293,10 @@ impl<P: Copy + Ord + Debug> Overlay<P> {
         if self.active.contains(&joiner) || self.pending.contains(&joiner) {
             return;
         }
-        let backed_off = self.is_backed_off(&joiner, cx.now());
+        let busy = self.is_backed_off(&joiner, cx.now()) || self.pending.len() >= self.capacity.active;
         let free = self.active.len() + self.pending.len() < self.capacity.active;
         let first_hop = ttl == self.config.join_walk;
-        if !backed_off && (free || (first_hop && self.may_evict(cx.now()))) {
+        if !busy && (free || (first_hop && self.may_evict(cx.now()))) {
             let priority = if free { Priority::Low } else { Priority::High };
             let candidate = Candidate {
                 addresses: contact.addresses.clone(),

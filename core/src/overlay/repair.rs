@@ -62,6 +62,10 @@ impl<P: Copy + Ord + Debug> Overlay<P> {
         if peer == self.me || self.active.contains(&peer) || self.pending.contains(&peer) {
             return;
         }
+        if self.pending.len() >= self.capacity.active {
+            count(&mut self.stats.requests_shed);
+            return;
+        }
         let mut candidate = self.passive.remove(&peer).unwrap_or(unknown);
         if self.is_connected(&peer) {
             candidate.reached();
