@@ -3,5 +3,7 @@
 
 #[path = "support/vectors.rs"]
 mod harness;
+#[path = "topics/overlay.rs"]
+mod overlay;
 #[path = "topics/solcial_content.rs"]
 mod solcial_content;
