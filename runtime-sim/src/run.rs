@@ -15,7 +15,6 @@ use crate::record::payload;
 use crate::rng::{Domain, stream};
 use crate::scenario::{Fidelity, Miss, Scenario};
 use crate::summary::{Seen, Summary};
-use crate::wire::Wire;
 use crate::workload::{Plan, Step};
 
 /// How far a run has come.
@@ -61,22 +60,44 @@ pub struct Outcome {
     pub missed: Vec<Miss>,
 }
 
+/// A run that could not be started.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum RunError {
+    /// Whole nodes are not part of this build.
+    NoWireFidelity,
+}
+
+impl fmt::Display for RunError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoWireFidelity => {
+                f.write_str("fidelity = \"wire\" is not available yet; use fidelity = \"model\"")
+            }
+        }
+    }
+}
+
+impl std::error::Error for RunError {}
+
 /// Runs a scenario with a seed. The same two give the same outcome, real time and memory aside.
-pub fn run(scenario: &Scenario, seed: u64, watch: &mut dyn FnMut(Progress)) -> Outcome {
+///
+/// # Errors
+/// When the network of this fidelity cannot be built.
+pub fn run(scenario: &Scenario, seed: u64, watch: &mut dyn FnMut(Progress)) -> Result<Outcome, RunError> {
     let before = resident();
     let started = std::time::Instant::now();
-    let latency = latency(scenario, seed);
-    let (mut summary, broken, at_peak) = match scenario.fidelity {
-        Fidelity::Model => drive(scenario, seed, &mut Model::new(scenario, seed, latency), watch),
-        Fidelity::Wire => drive(scenario, seed, &mut Wire::new(scenario, seed, latency), watch),
+    let mut network = match scenario.fidelity {
+        Fidelity::Model => Model::new(scenario, seed, latency(scenario, seed)),
+        Fidelity::Wire => return Err(RunError::NoWireFidelity),
     };
+    let (mut summary, broken, at_peak) = drive(scenario, seed, &mut network, watch);
     let elapsed = started.elapsed().as_micros().max(1);
     let per_second = u128::from(summary.events) * 1_000_000 / elapsed;
     summary.events_per_second = u64::try_from(per_second).ok();
     summary.bytes_per_node =
         at_peak.zip(before).map(|(peak, before)| peak.saturating_sub(before) / summary.nodes.max(1) as u64);
     let missed = scenario.expectations().iter().flat_map(|bounds| bounds.check(&summary)).collect();
-    Outcome { summary, broken, missed }
+    Ok(Outcome { summary, broken, missed })
 }
 
 /// The delays of a scenario.
@@ -98,11 +119,12 @@ pub fn drive(
     let mut rng = stream(seed, Domain::Workload, 1);
     let size = scenario.payload_bytes as usize;
     let mut before = None;
+    let mut counts_from = plan.counts_from.iter();
     for (at, step) in &plan.steps {
         drive.advance(*at);
         match step {
             Step::Join { contacts } => {
-                drive.network.record_mut().joins(*at);
+                drive.network.record_mut().joins(counts_from.next().copied().unwrap_or_default());
                 drive.network.join(contacts);
             }
             Step::Crash { nodes } => drive.network.crash(nodes),
@@ -141,7 +163,8 @@ fn broken_promises(network: &dyn Network, seen: &Seen) -> Vec<String> {
         (seen.tally.unprotected, "links without a handshake"),
         (seen.tally.stale, "messages sent where there was no link"),
     ];
-    let broken = promises.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}"));
+    let broken =
+        promises.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}"));
     broken.chain(seen.tally.first_accusation.clone()).collect()
 }
 
@@ -159,7 +182,7 @@ struct Drive<'a> {
 
 impl<'a> Drive<'a> {
     fn new(plan: &Plan, network: &'a mut dyn Network, watch: &'a mut dyn FnMut(Progress)) -> Self {
-        let thousands = u32::try_from(plan.joined.len() / 1000).unwrap_or(u32::MAX).max(1);
+        let thousands = u32::try_from(plan.counts_from.len() / 1000).unwrap_or(u32::MAX).max(1);
         Self {
             network,
             watch,
