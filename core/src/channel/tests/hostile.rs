@@ -43,6 +43,21 @@ fn s2_1_header_and_echo_leave_in_one_frame_that_acknowledges() {
 }
 
 #[test]
+fn t17_a_small_piece_does_not_hold_the_message_it_came_in() {
+    let mut raw = Raw::dial();
+    raw.open(1, &["/echo/1"], b"");
+    raw.said.clear();
+    let body =
+        [&frame(Kind::Data, Flags::NONE, 1, b"small")[..], &frame(Kind::Data, Flags::NONE, 1, &[1; 60_000])];
+    raw.plaintext(&body.concat());
+    let [Output::Received { bytes: small, .. }, Output::Received { bytes: large, .. }] = &raw.said[..] else {
+        panic!("{:?}", raw.said)
+    };
+    assert_eq!((&small[..], large.len()), (&b"small"[..], 60_000));
+    assert!(small.is_unique() && large.is_unique(), "each is alone in its buffer");
+}
+
+#[test]
 fn s2_3_pings_are_echoed_on_two_streams_at_most() {
     let mut raw = Raw::dial();
     for id in [1, 3] {

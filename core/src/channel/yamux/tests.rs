@@ -1,5 +1,6 @@
 use alloc::vec;
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use proptest::prelude::*;
 
