@@ -6,3 +6,7 @@ pub mod establishment;
 pub mod heads;
 mod malformed;
 pub mod rpc;
+
+pub use api::{Command, Done, Event, Snapshot, UsageError};
+pub use config::{Config, Registration, Validation};
+pub use malformed::Malformed;
