@@ -11,7 +11,9 @@ static ALLOCATOR: Counting = Counting;
 mod machines {
     use pleach_tests::laws::campaign;
     use pleach_tests::subjects::broadcast::Swarm;
+    use pleach_tests::subjects::establishment::Stream;
     use pleach_tests::subjects::overlay::Neighbourhood;
+    use pleach_tests::subjects::session::Link;
 
     #[test]
     fn broadcast_obeys_the_laws() {
@@ -21,6 +23,16 @@ mod machines {
     #[test]
     fn overlay_obeys_the_laws() {
         campaign::<Neighbourhood>(200, 6000);
+    }
+
+    #[test]
+    fn establishment_obeys_the_laws() {
+        campaign::<Stream>(1500, 200);
+    }
+
+    #[test]
+    fn session_obeys_the_laws() {
+        campaign::<Link>(1500, 250);
     }
 }
 

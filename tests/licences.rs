@@ -47,7 +47,8 @@ fn permitted(expression: &str) -> bool {
 fn packages() -> Vec<Value> {
     let host = Command::new("rustc").arg("-vV").output().expect("rustc built this test");
     let host = String::from_utf8(host.stdout).expect("rustc prints text");
-    let host = host.lines().find_map(|line| line.strip_prefix("host: ")).expect("rustc names its host").to_owned();
+    let host =
+        host.lines().find_map(|line| line.strip_prefix("host: ")).expect("rustc names its host").to_owned();
     let output = Command::new(env!("CARGO"))
         .args(["metadata", "--format-version=1", "--locked", "--filter-platform", &host])
         .current_dir(env!("CARGO_MANIFEST_DIR"))
@@ -58,7 +59,8 @@ fn packages() -> Vec<Value> {
     let built = metadata.pointer("/resolve/nodes").and_then(Value::as_array).expect("cargo resolves");
     let built: BTreeSet<_> = built.iter().filter_map(|node| node.get("id")?.as_str()).collect();
     let all = metadata.get("packages").and_then(Value::as_array).expect("cargo lists packages");
-    let used = |package: &&Value| package.get("id").and_then(Value::as_str).is_some_and(|id| built.contains(id));
+    let used =
+        |package: &&Value| package.get("id").and_then(Value::as_str).is_some_and(|id| built.contains(id));
     all.iter().filter(used).cloned().collect()
 }
 
@@ -84,7 +86,9 @@ fn t72_every_dependency_has_a_permissive_licence_and_a_known_source() {
 
 #[test]
 fn expressions_are_read_as_spdx_means_them() {
-    for good in ["MIT", "MIT OR GPL-3.0", "MIT/Apache-2.0", "(MIT OR GPL-2.0) AND Unicode-3.0", "MIT AND (ISC OR X)"] {
+    for good in
+        ["MIT", "MIT OR GPL-3.0", "MIT/Apache-2.0", "(MIT OR GPL-2.0) AND Unicode-3.0", "MIT AND (ISC OR X)"]
+    {
         assert!(permitted(good), "{good}");
     }
     for bad in ["", "AGPL-3.0", "MIT AND GPL-3.0", "(MIT OR Apache-2.0) AND LGPL-3.0", "Apache-2.0 WITH X"] {

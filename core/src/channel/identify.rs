@@ -74,7 +74,9 @@ impl Info {
                 PUBLIC_KEY => info.public_key = Some(Bytes::copy_from_slice(value.bytes()?)),
                 LISTEN_ADDRESSES => {
                     let address = Multiaddr::try_from(value.bytes()?);
-                    if let Some(address) = address.ok().filter(|_| info.listen_addresses.len() < ADDRESSES_MAX) {
+                    if let Some(address) =
+                        address.ok().filter(|_| info.listen_addresses.len() < ADDRESSES_MAX)
+                    {
                         info.listen_addresses.push(address);
                     }
                 }

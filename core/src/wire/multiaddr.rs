@@ -271,9 +271,10 @@ impl Multiaddr {
         let Some(Component::Tcp(port)) = parts.next() else { return None };
         let (third, fourth) = (parts.next(), parts.next());
         match (third, fourth, parts.next()) {
-            (None | Some(Component::P2p(_)), None, None) => {
-                Some(socket_ip.map_or(Address::Name { host, port }, |ip| Address::Socket(SocketAddr::new(ip, port))))
-            }
+            (None | Some(Component::P2p(_)), None, None) => Some(
+                socket_ip
+                    .map_or(Address::Name { host, port }, |ip| Address::Socket(SocketAddr::new(ip, port))),
+            ),
             (Some(Component::Ws), None | Some(Component::P2p(_)), None) => {
                 Some(Address::WebSocket { secure: false, host, port, path: "/".into() })
             }
@@ -289,9 +290,10 @@ impl Multiaddr {
         }
         match (self.ip(), self.components().next()) {
             (Some(ip), _) => Class::of(ip),
-            (None, Some(Component::Dns(_) | Component::Dns4(_) | Component::Dns6(_) | Component::Dnsaddr(_))) => {
-                Class::Name
-            }
+            (
+                None,
+                Some(Component::Dns(_) | Component::Dns4(_) | Component::Dns6(_) | Component::Dnsaddr(_)),
+            ) => Class::Name,
             (None, _) => Class::Unusable,
         }
     }

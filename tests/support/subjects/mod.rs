@@ -1,7 +1,9 @@
 //! The machines of core, each with surroundings that make its inputs telling.
 
 pub mod broadcast;
+pub mod establishment;
 pub mod overlay;
+pub mod session;
 
 /// Peers are small numbers here; 0 is the machine itself where it has a name.
 pub type Peer = u8;

@@ -81,7 +81,11 @@ impl PeerRecord {
             return Err(RecordError::WrongPeer);
         }
         let signature = signature.try_into().map_err(|_| RecordError::BadSignature)?;
-        if key.verify(&signed_bytes(payload), signature) { Ok(record) } else { Err(RecordError::BadSignature) }
+        if key.verify(&signed_bytes(payload), signature) {
+            Ok(record)
+        } else {
+            Err(RecordError::BadSignature)
+        }
     }
 
     /// The record in an envelope signed by `identity`, whose peer it must be about to be believed.
@@ -115,7 +119,9 @@ impl PeerRecord {
             match field? {
                 (1, value) => peer = PeerId::from_bytes(value.bytes()?),
                 (2, value) => sequence = value.varint()?,
-                (3, value) if addresses.len() < ADDRESSES_MAX => addresses.extend(address_of(value.bytes()?)?),
+                (3, value) if addresses.len() < ADDRESSES_MAX => {
+                    addresses.extend(address_of(value.bytes()?)?)
+                }
                 _ => {}
             }
         }

@@ -136,7 +136,11 @@ impl Handshake {
         self.messages = self.messages.saturating_add(1);
         let payload = Payload::decode(&message)?;
         let static_key = self.remote_static.as_ref().ok_or(NoiseError::OutOfTurn)?;
-        if payload.vouches_for(static_key.as_bytes()) { Ok(Some(payload)) } else { Err(NoiseError::BadSignature) }
+        if payload.vouches_for(static_key.as_bytes()) {
+            Ok(Some(payload))
+        } else {
+            Err(NoiseError::BadSignature)
+        }
     }
 
     /// The transcript hash: the same on both sides, once the handshake is done.
@@ -207,12 +211,19 @@ impl Handshake {
 
 impl fmt::Debug for Handshake {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Handshake").field("role", &self.role).field("messages", &self.messages).finish_non_exhaustive()
+        f.debug_struct("Handshake")
+            .field("role", &self.role)
+            .field("messages", &self.messages)
+            .finish_non_exhaustive()
     }
 }
 
 /// Mixes a key agreement in. Zero, the result of every point of small order, ends the handshake (T-30).
-fn agree(symmetric: &mut SymmetricState, ours: &StaticSecret, theirs: Option<Point>) -> Result<(), NoiseError> {
+fn agree(
+    symmetric: &mut SymmetricState,
+    ours: &StaticSecret,
+    theirs: Option<Point>,
+) -> Result<(), NoiseError> {
     let secret = ours.diffie_hellman(&theirs.ok_or(NoiseError::OutOfTurn)?);
     if secret.was_contributory() { symmetric.mix_key(secret.as_bytes()) } else { Err(NoiseError::ZeroSecret) }
 }

@@ -86,7 +86,11 @@ impl SymmetricState {
     }
 
     /// Encrypts `plaintext` once there is a key, and appends it to `out`.
-    pub(super) fn encrypt_and_hash(&mut self, plaintext: &[u8], out: &mut BytesMut) -> Result<(), NoiseError> {
+    pub(super) fn encrypt_and_hash(
+        &mut self,
+        plaintext: &[u8],
+        out: &mut BytesMut,
+    ) -> Result<(), NoiseError> {
         let start = out.len();
         out.extend_from_slice(plaintext);
         if let Some(cipher) = &mut self.cipher {

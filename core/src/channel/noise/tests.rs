@@ -102,10 +102,19 @@ fn s3_a_changed_bit_anywhere_ends_the_handshake() {
 fn s3_short_and_long_messages_end_the_handshake() {
     for number in 0..3 {
         for length in [0, 1, 31, 47, 79, 95].into_iter().take(if number == 0 { 3 } else { 6 }) {
-            assert!(run(|at, message| if at == number { message.truncate(length) }).is_err());
+            assert!(
+                run(|at, message| if at == number {
+                    message.truncate(length)
+                })
+                .is_err()
+            );
         }
     }
-    let long = run(|at, message| if at == 0 { message.extend_from_slice(b"early") });
+    let long = run(|at, message| {
+        if at == 0 {
+            message.extend_from_slice(b"early")
+        }
+    });
     assert_eq!(long.unwrap_err(), NoiseError::UnexpectedPayload);
 }
 
@@ -114,8 +123,8 @@ fn t30_a_zero_agreement_ends_the_handshake() {
     // Points of small order: zero, one, and one of order 8.
     let mut order_eight = [0; 32];
     order_eight.copy_from_slice(&[
-        0xe0, 0xeb, 0x7a, 0x7c, 0x3b, 0x41, 0xb8, 0xae, 0x16, 0x56, 0xe3, 0xfa, 0xf1, 0x9f, 0xc4, 0x6a, 0xda, 0x09,
-        0x8d, 0xeb, 0x9c, 0x32, 0xb1, 0xfd, 0x86, 0x62, 0x05, 0x16, 0x5f, 0x49, 0xb8, 0x00,
+        0xe0, 0xeb, 0x7a, 0x7c, 0x3b, 0x41, 0xb8, 0xae, 0x16, 0x56, 0xe3, 0xfa, 0xf1, 0x9f, 0xc4, 0x6a, 0xda,
+        0x09, 0x8d, 0xeb, 0x9c, 0x32, 0xb1, 0xfd, 0x86, 0x62, 0x05, 0x16, 0x5f, 0x49, 0xb8, 0x00,
     ]);
     let mut one = [0; 32];
     one[0] = 1;
@@ -170,7 +179,8 @@ fn t31_the_counter_stops_before_its_end_and_a_failure_does_not_advance_it() {
 fn s3_plaintexts_share_messages_and_long_ones_are_cut() {
     let [(mut sealer, _), (_, mut opener)] = run(|_, _| {}).unwrap();
     sealer.reserve(2 * PLAINTEXT_MAX);
-    let plaintext: Vec<u8> = (0..2 * PLAINTEXT_MAX + 5).map(|index| u8::try_from(index % 251).unwrap()).collect();
+    let plaintext: Vec<u8> =
+        (0..2 * PLAINTEXT_MAX + 5).map(|index| u8::try_from(index % 251).unwrap()).collect();
     for piece in plaintext.chunks(1000) {
         sealer.put(piece).unwrap();
     }

@@ -258,7 +258,10 @@ impl Multiplexer {
         if self.gone_away {
             return Err(OpenError::GoneAway);
         }
-        let id = self.next_id.filter(|_| self.streams.len() < self.config.streams_max).ok_or(OpenError::TooMany)?;
+        let id = self
+            .next_id
+            .filter(|_| self.streams.len() < self.config.streams_max)
+            .ok_or(OpenError::TooMany)?;
         self.next_id = id.checked_add(2);
         self.streams.insert(id, Stream::new(Flags::SYN, WINDOW));
         count(&mut self.stats.opened);
@@ -422,7 +425,8 @@ impl Multiplexer {
     }
 
     fn on_body_end(&mut self, body: Body) -> Option<Event> {
-        let stream = self.streams.get_mut(&body.stream).filter(|stream| body.finish && !stream.is_peer_finished())?;
+        let stream =
+            self.streams.get_mut(&body.stream).filter(|stream| body.finish && !stream.is_peer_finished())?;
         stream.peer_finished();
         self.owing.remove(&body.stream);
         self.remove_if_over(body.stream);
@@ -446,8 +450,12 @@ impl Multiplexer {
                 self.gone_away = true;
                 Ok(Some(Event::GoneAway(GoAway::of(header.length))))
             }
-            (Kind::Ping | Kind::GoAway, _) | (Kind::Data | Kind::WindowUpdate, 0) => Err(YamuxError::BadStream),
-            (Kind::Data | Kind::WindowUpdate, _) if header.flags.contains(Flags::SYN) => self.on_syn(now, header),
+            (Kind::Ping | Kind::GoAway, _) | (Kind::Data | Kind::WindowUpdate, 0) => {
+                Err(YamuxError::BadStream)
+            }
+            (Kind::Data | Kind::WindowUpdate, _) if header.flags.contains(Flags::SYN) => {
+                self.on_syn(now, header)
+            }
             (Kind::Data | Kind::WindowUpdate, _) => self.on_frame(now, header),
         }
     }

@@ -26,6 +26,8 @@ pub struct Establishment {
     shunned: bool,
     state: State,
     deadline: Option<Instant>,
+    /// The latest moment seen (L5).
+    latest: Instant,
     stats: Stats,
 }
 
@@ -53,7 +55,8 @@ impl Establishment {
     /// without a word once it turns out to be of our network (E3).
     #[must_use]
     pub const fn new(config: Arc<Config>, peer: PeerId, shunned: bool) -> Self {
-        Self { config, peer, shunned, state: State::Closed, deadline: None, stats: ZERO }
+        let (deadline, latest) = (None, Instant::ORIGIN);
+        Self { config, peer, shunned, state: State::Closed, deadline, latest, stats: ZERO }
     }
 
     /// Whether both sides have said yes and neither has said BYE.
@@ -76,6 +79,7 @@ impl Machine for Establishment {
     type Output = Output;
 
     fn handle(&mut self, input: Input, cx: &mut Context<'_, Output>) {
+        let cx = &mut cx.not_before(&mut self.latest);
         match input {
             _ if self.state == State::Over => {}
             Input::Opened => self.on_opened(cx),

@@ -34,7 +34,9 @@ fn scratch() {
             );
         }
         if let Some(p) = network.alive().find(|p| network.overlay(*p).active().count() < a) {
-            for (k, v) in network.overlay(p).stats().iter().filter(|(_, v)| *v > 0) { std::print!("{k}={v} "); }
+            for (k, v) in network.overlay(p).stats().iter().filter(|(_, v)| *v > 0) {
+                std::print!("{k}={v} ");
+            }
             println!();
         }
         println!("starved {}", network.alive().filter(|p| network.overlay(*p).active().count() < a).count());
