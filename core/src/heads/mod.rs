@@ -182,3 +182,6 @@ crate::counters! {
         own_recovered,
     }
 }
+
+#[cfg(test)]
+mod tests;

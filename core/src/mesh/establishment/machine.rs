@@ -6,8 +6,8 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 
 use super::{
-    ADDRESSES_MAX, ALTERNATIVES_MAX, ALTERNATIVES_TAKEN, Alternative, Config, Decision, Hello, Input,
-    METADATA_MAX, Message, Motive, Output, Reason, Stats, VERSION, Violation,
+    ADDRESSES_MAX, ALTERNATIVES_MAX, ALTERNATIVES_TAKEN, Alternative, Config, Decision, FRAME_MAX, Hello,
+    Input, METADATA_MAX, Message, Motive, Output, Reason, Stats, VERSION, Violation,
 };
 use crate::identity::PeerId;
 use crate::link::How;
@@ -217,10 +217,7 @@ impl Establishment {
     }
 
     fn refuse(&mut self, motive: Motive, mut alternatives: Vec<Alternative>, cx: Cx<'_, '_>) {
-        alternatives.truncate(ALTERNATIVES_MAX);
-        for alternative in &mut alternatives {
-            alternative.addresses.truncate(ADDRESSES_MAX);
-        }
+        fit(&mut alternatives);
         cx.emit(Output::Send(Message::Nack { motive, alternatives }.to_frame()));
         self.close(How::Flush, Reason::Refused(motive), cx);
     }
@@ -250,4 +247,21 @@ impl Establishment {
         count(&mut self.stats.stamps_checked);
         hello.stamp.is_some_and(|stamp| stamp.proves(&self.peer.public_key().0, self.config.difficulty))
     }
+}
+
+/// Cuts alternatives to what a NACK may hold, the frame limit included.
+fn fit(alternatives: &mut Vec<Alternative>) {
+    /// Heads of the frame, and of an alternative or an address: more than they ever take.
+    const HEADS: usize = 8;
+    let mut room = FRAME_MAX.saturating_sub(HEADS);
+    let mut count = 0usize;
+    for alternative in alternatives.iter_mut().take(ALTERNATIVES_MAX) {
+        alternative.addresses.truncate(ADDRESSES_MAX);
+        let addresses = alternative.addresses.iter();
+        let size = addresses.fold(PeerId::LENGTH + HEADS, |sum, address| sum + address.len() + HEADS);
+        let Some(rest) = room.checked_sub(size) else { break };
+        room = rest;
+        count += 1;
+    }
+    alternatives.truncate(count);
 }

@@ -121,7 +121,7 @@ pub enum Decision {
     Refuse {
         /// Why.
         motive: Motive,
-        /// Whom it may try instead; what is beyond 99, and addresses beyond 8, are cut off.
+        /// Whom it may try instead; what is beyond 99, or a frame, and addresses beyond 8, are cut off.
         alternatives: Vec<Alternative>,
     },
 }

@@ -1,0 +1,4 @@
+mod own;
+mod rules;
+mod sending;
+mod support;
