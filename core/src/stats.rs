@@ -29,6 +29,9 @@ macro_rules! counters {
         }
 
         impl $name {
+            /// All zero, also in a `const`.
+            pub const ZERO: Self = Self { $($field: 0,)* };
+
             /// Each counter with its name, in the order of declaration.
             pub fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> {
                 [$((stringify!($field), self.$field)),*].into_iter()

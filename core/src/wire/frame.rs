@@ -18,6 +18,9 @@ pub enum Prefix {
     U32,
 }
 
+/// The most bytes of a length (T-5): 35 bits.
+const VARINT_MAX: usize = 5;
+
 /// Why a stream of frames cannot go on. The deframer is then empty and stays in this state.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum FrameError {
@@ -124,7 +127,8 @@ impl Deframer {
         let length = match self.prefix {
             Prefix::Varint => match varint::read(&mut reader) {
                 Ok(length) => length,
-                Err(VarintError::Short) => return Ok(None),
+                Err(VarintError::Short) if held.len() < VARINT_MAX => return Ok(None),
+                Err(VarintError::Short) => return Err(FrameError::Oversize),
                 Err(VarintError::NotMinimal) => return Err(FrameError::BadPrefix),
                 Err(VarintError::TooLarge) => return Err(FrameError::Oversize),
             },

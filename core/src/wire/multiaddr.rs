@@ -318,7 +318,7 @@ impl Multiaddr {
 impl Class {
     /// The class of an IP address; IPv4-mapped IPv6 counts as IPv4.
     #[must_use]
-    pub fn of(ip: IpAddr) -> Self {
+    pub const fn of(ip: IpAddr) -> Self {
         match ip.to_canonical() {
             IpAddr::V4(ip) => Self::of_v4(ip),
             IpAddr::V6(ip) => Self::of_v6(ip),

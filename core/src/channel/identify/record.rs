@@ -11,11 +11,6 @@ use crate::wire::multiaddr::Multiaddr;
 use crate::wire::protobuf::{Fields, ProtobufError, put_bytes, put_varint};
 use crate::wire::varint;
 
-/// What the signature is for.
-pub const DOMAIN: &[u8] = b"libp2p-peer-record";
-/// The type of the payload: these two bytes as they are, not a varint.
-pub const PAYLOAD_TYPE: [u8; 2] = [0x03, 0x01];
-
 /// The addresses of a peer, as it signed them.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct PeerRecord {
@@ -60,6 +55,11 @@ impl From<ProtobufError> for RecordError {
 }
 
 impl PeerRecord {
+    /// What the signature is for.
+    pub const DOMAIN: &[u8] = b"libp2p-peer-record";
+    /// The type of the payload: these two bytes as they are, not a varint.
+    pub const PAYLOAD_TYPE: [u8; 2] = [0x03, 0x01];
+
     /// Verifies an envelope and reads the record in it: by an Ed25519 key, and about that key's peer.
     pub fn open(envelope: &[u8]) -> Result<Self, RecordError> {
         let (mut key, mut kind, mut payload, mut signature) = (&[][..], &[][..], &[][..], &[][..]);
@@ -72,7 +72,7 @@ impl PeerRecord {
                 _ => {}
             }
         }
-        if kind != PAYLOAD_TYPE {
+        if kind != Self::PAYLOAD_TYPE {
             return Err(RecordError::WrongType);
         }
         let key = PublicKey::from_protobuf(key).ok_or(RecordError::WrongPeer)?;
@@ -95,7 +95,7 @@ impl PeerRecord {
         self.encode(&mut payload);
         let mut envelope = Vec::new();
         put_bytes(1, &identity.public().to_protobuf(), &mut envelope);
-        put_bytes(2, &PAYLOAD_TYPE, &mut envelope);
+        put_bytes(2, &Self::PAYLOAD_TYPE, &mut envelope);
         put_bytes(3, &payload, &mut envelope);
         put_bytes(5, &identity.sign(&signed_bytes(&payload)), &mut envelope);
         envelope
@@ -142,7 +142,7 @@ fn address_of(info: &[u8]) -> Result<Option<Multiaddr>, ProtobufError> {
 /// Domain, type and payload, each behind its length.
 fn signed_bytes(payload: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::new();
-    for part in [DOMAIN, &PAYLOAD_TYPE, payload] {
+    for part in [PeerRecord::DOMAIN, &PeerRecord::PAYLOAD_TYPE, payload] {
         varint::write(u64::try_from(part.len()).unwrap_or(u64::MAX), &mut bytes);
         bytes.extend_from_slice(part);
     }

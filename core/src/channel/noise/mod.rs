@@ -17,6 +17,7 @@ mod payload;
 mod symmetric;
 mod transport;
 
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -86,6 +87,7 @@ impl From<PayloadError> for NoiseError {
 pub struct StaticKey {
     secret: StaticSecret,
     public: [u8; 32],
+    muxers: Vec<String>,
     payload: Bytes,
 }
 
@@ -102,15 +104,22 @@ impl StaticKey {
     #[must_use]
     pub fn from_secret(identity: &Keypair, muxers: &[&str], secret: &[u8; 32]) -> Self {
         let (secret, public) = key_pair(secret);
+        let signed = Payload::sign(identity, &public, muxers);
         let mut payload = Vec::new();
-        Payload::sign(identity, &public, muxers).encode(&mut payload);
-        Self { secret, public, payload: payload.into() }
+        signed.encode(&mut payload);
+        Self { secret, public, muxers: signed.stream_muxers, payload: payload.into() }
     }
 
     /// The public half.
     #[must_use]
     pub const fn public(&self) -> &[u8; 32] {
         &self.public
+    }
+
+    /// The muxers that the payload names, best first.
+    #[must_use]
+    pub fn muxers(&self) -> &[String] {
+        &self.muxers
     }
 
     /// The encoded payload.

@@ -113,8 +113,7 @@ impl Payload {
 }
 
 /// What is signed: a prefix that no other use of the key has, and the static key.
-#[must_use]
-pub(super) fn signed_bytes(static_key: &[u8; 32]) -> [u8; 56] {
+const fn signed_bytes(static_key: &[u8; 32]) -> [u8; 56] {
     let mut bytes = [0; 56];
     let (prefix, key) = bytes.split_at_mut(PREFIX.len());
     prefix.copy_from_slice(PREFIX);

@@ -222,7 +222,7 @@ impl Multiplexer {
             gone_away: false,
             resets,
             empty_frames: 0,
-            stats: Stats { accepted: 0, opened: 0, refused: 0, pings_shed: 0, late: 0 },
+            stats: Stats::ZERO,
         }
     }
 
@@ -368,6 +368,12 @@ impl Multiplexer {
             }
         }
         sum
+    }
+
+    /// How many bytes of a stream wait to be sent.
+    #[must_use]
+    pub fn queued(&self, id: u32) -> usize {
+        self.streams.get(&id).map_or(0, Stream::queued)
     }
 
     /// Whether a stream exists.

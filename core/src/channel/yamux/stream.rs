@@ -62,6 +62,10 @@ impl Stream {
         if self.queued > 0 { self.send_credit > 0 } else { self.finishing && !self.finished }
     }
 
+    pub(super) const fn queued(&self) -> usize {
+        self.queued
+    }
+
     /// How much of the queue the peer's credit covers.
     pub(super) fn sendable(&self) -> usize {
         self.queued.min(usize::try_from(self.send_credit).unwrap_or(usize::MAX))

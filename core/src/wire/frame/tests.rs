@@ -49,6 +49,15 @@ fn a_prefix_that_is_not_minimal_is_refused() {
 }
 
 #[test]
+fn t5_a_length_has_at_most_five_bytes() {
+    let mut deframer = Deframer::new(Prefix::Varint, usize::MAX);
+    deframer.push(Bytes::from_static(&[0xff; 4]));
+    assert_eq!(deframer.next_frame(), Ok(None));
+    deframer.push(Bytes::from_static(&[0xff]));
+    assert_eq!(deframer.next_frame(), Err(FrameError::Oversize));
+}
+
+#[test]
 fn leftover_bytes_are_handed_on() {
     let mut deframer = Deframer::new(Prefix::U16, 1000);
     deframer.push(Bytes::from_static(&[0, 1, b'x', b'r', b'e', b's', b't']));

@@ -1,0 +1,521 @@
+//! A link that is ready: its streams, their negotiation, the services of the channel itself, and signs of life.
+
+mod secure;
+mod services;
+
+use alloc::boxed::Box;
+use alloc::collections::BTreeMap;
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use bytes::{Bytes, BytesMut};
+
+pub(super) use secure::Secure;
+use services::{Reading, Services};
+
+use super::machine::noise;
+use super::multistream::{Negotiation, Progress};
+use super::ping::Echo;
+use super::yamux::{self, Event, GoAway, Multiplexer};
+use super::{
+    Cause, Config, Input, OpenError, Output, Role, Stats, StreamId, Violation, Waiting, identify, ping,
+};
+use crate::deadline::Deadlines;
+use crate::machine::Context;
+use crate::stats::count;
+use crate::time::Instant;
+
+/// The state of a ready link.
+pub(super) struct Session {
+    config: Arc<Config>,
+    protocols: Arc<[String]>,
+    secure: Secure,
+    mux: Multiplexer,
+    uses: BTreeMap<u32, Use>,
+    /// Streams of the peer whose protocol is not agreed on.
+    negotiating: usize,
+    services: Services,
+    deadlines: Deadlines<Timer>,
+    /// When the peer last gave a byte.
+    heard: Instant,
+    /// When the probe that is out was sent, and how many were.
+    probed: Option<Instant>,
+    probes: u32,
+    stats: Stats,
+}
+
+/// What a stream is used for.
+enum Use {
+    /// We have proposed protocols.
+    Proposing(Box<Negotiation>, Purpose),
+    /// The peer is proposing.
+    Answering(Box<Negotiation>),
+    /// It is the parent's. So many bytes of the negotiation are still queued before what the parent sends.
+    Application { ahead: usize },
+    /// The peer tells what it is.
+    Hearing(Box<Reading>),
+    /// We tell what we are: all is queued.
+    Telling,
+    /// The peer pings.
+    Echoing(Echo),
+}
+
+/// What we open a stream for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Purpose {
+    Application { token: u64 },
+    Identify,
+    Push,
+}
+
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+enum Timer {
+    KeepAlive,
+    PartialMessage,
+    Identify,
+    Push,
+    Stream(u32),
+}
+
+impl Session {
+    pub(super) fn new(
+        config: Arc<Config>,
+        protocols: Arc<[String]>,
+        role: Role,
+        secure: Secure,
+        now: Instant,
+    ) -> Self {
+        let mux = Multiplexer::new(config.yamux, role);
+        let services = Services::new(&config, secure.peer());
+        Self {
+            config,
+            protocols,
+            secure,
+            mux,
+            uses: BTreeMap::new(),
+            negotiating: 0,
+            services,
+            deadlines: Deadlines::new(),
+            heard: now,
+            probed: None,
+            probes: 0,
+            stats: Stats::ZERO,
+        }
+    }
+
+    /// Asks at once what the peer is, and how far away.
+    pub(super) fn begin(&mut self, cx: &mut Context<'_, Output>) {
+        self.identify(cx);
+        self.probe(cx.now());
+    }
+
+    /// Takes bytes of the carrier.
+    pub(super) fn receive(
+        &mut self,
+        mut bytes: Bytes,
+        room: usize,
+        cx: &mut Context<'_, Output>,
+    ) -> Result<(), Cause> {
+        self.heard = cx.now();
+        let mut whole = !self.secure.is_partial();
+        while let Some(plaintext) = self.secure.open_next(&mut bytes)? {
+            whole = true;
+            self.receive_plaintext(plaintext, room, cx)?;
+        }
+        if !self.secure.is_partial() {
+            self.deadlines.remove(&Timer::PartialMessage);
+        } else if whole {
+            let by = cx.now() + self.config.partial_message_timeout;
+            self.deadlines.set(Timer::PartialMessage, Some(by));
+        }
+        Ok(())
+    }
+
+    /// Takes bytes of the multiplexer. Answers go out as long as there is `room` for them.
+    pub(super) fn receive_plaintext(
+        &mut self,
+        mut plaintext: Bytes,
+        room: usize,
+        cx: &mut Context<'_, Output>,
+    ) -> Result<(), Cause> {
+        while let Some(event) = self.mux.next_event(cx.now(), &mut plaintext).map_err(yamux_violation)? {
+            match event {
+                Event::Opened(id) => self.on_opened(id, cx.now()),
+                Event::Received { stream, bytes } => self.on_received(stream, bytes, cx),
+                Event::Finished(id) => self.on_finished(id, cx),
+                Event::Reset(id) => self.on_reset(id, cx),
+                Event::Pong => self.on_pong(cx),
+                Event::GoneAway(GoAway::Normal) => {}
+                Event::GoneAway(code) => return Err(Cause::GoneAway(code)),
+                Event::Answer => self.put_control(room)?,
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn open(&mut self, token: u64, protocols: Vec<String>, cx: &mut Context<'_, Output>) {
+        if let Err(cause) = self.propose(Purpose::Application { token }, protocols, cx.now()) {
+            cx.emit(Output::OpenFailed { token, cause });
+        }
+    }
+
+    /// What the parent does with its own streams.
+    pub(super) fn command(&mut self, input: Input) {
+        match input {
+            Input::Send { stream: StreamId(id), bytes } if self.is_application(id) => {
+                self.mux.send(id, bytes)
+            }
+            Input::Finish { stream: StreamId(id) } if self.is_application(id) => self.mux.finish(id),
+            Input::Reset { stream: StreamId(id) } if self.is_application(id) => self.reset(id),
+            Input::Consumed { stream: StreamId(id), count } if self.is_application(id) => {
+                self.mux.consumed(id, count);
+            }
+            Input::Start
+            | Input::Received(_)
+            | Input::Written(_)
+            | Input::Finished
+            | Input::Open { .. }
+            | Input::Send { .. }
+            | Input::Finish { .. }
+            | Input::Reset { .. }
+            | Input::Consumed { .. }
+            | Input::Describe(_)
+            | Input::Close(_) => {}
+        }
+    }
+
+    pub(super) fn handle_timeout(&mut self, cx: &mut Context<'_, Output>) -> Result<(), Cause> {
+        while let Some(timer) = self.deadlines.pop_due(cx.now()) {
+            match timer {
+                Timer::KeepAlive => self.on_keep_alive(cx.now())?,
+                Timer::PartialMessage => return Err(Cause::TimedOut(Waiting::Message)),
+                Timer::Identify => self.identify(cx),
+                Timer::Push => self.push(cx.now()),
+                Timer::Stream(id) => {
+                    count(&mut self.stats.streams_timed_out);
+                    self.fail(id, OpenError::TimedOut, cx);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        self.deadlines.next()
+    }
+
+    /// Seals what is to be sent: control frames first, then data in turns, as far as the carrier has room.
+    pub(super) fn flush(&mut self, unwritten: usize, cx: &mut Context<'_, Output>) -> Result<Bytes, Cause> {
+        let ahead = self.config.send_ahead;
+        self.put_control(ahead.saturating_add(self.config.control_ahead).saturating_sub(unwritten))?;
+        self.secure.reserve(self.mux.sendable(ahead.saturating_sub(unwritten)));
+        self.put_data(|pending| ahead.saturating_sub(unwritten).saturating_sub(pending), cx)?;
+        self.secure.flush()
+    }
+
+    /// The last bytes: what can still be sent when we close in peace, and why we go.
+    pub(super) fn goodbye(&mut self, cause: &Cause, cx: &mut Context<'_, Output>) -> Result<Bytes, Cause> {
+        let code = if cause.violation().is_some() { GoAway::ProtocolError } else { GoAway::Normal };
+        if code == GoAway::Normal {
+            self.put_control(usize::MAX)?;
+            self.put_data(|_| usize::MAX, cx)?;
+        } else {
+            self.mux = Multiplexer::new(self.config.yamux, Role::Dialler);
+        }
+        self.mux.go_away(code);
+        self.put_control(usize::MAX)?;
+        self.secure.flush()
+    }
+
+    pub(super) const fn is_gone_away(&self) -> bool {
+        self.mux.is_gone_away()
+    }
+
+    pub(super) fn open_streams(&self) -> usize {
+        self.mux.len().max(self.uses.len())
+    }
+
+    pub(super) const fn stats(&self) -> Stats {
+        let mux = self.mux.stats();
+        let mut stats = self.stats;
+        stats.streams_accepted = mux.accepted;
+        stats.streams_opened = mux.opened;
+        stats.streams_refused = stats.streams_refused.saturating_add(mux.refused);
+        stats.pings_shed = mux.pings_shed;
+        stats.late_frames = mux.late;
+        stats
+    }
+
+    fn put_control(&mut self, room: usize) -> Result<(), Cause> {
+        while self.secure.pending() < room {
+            let Some(frame) = self.mux.pull_control() else { break };
+            self.secure.put(&frame)?;
+        }
+        Ok(())
+    }
+
+    fn put_data(&mut self, room: impl Fn(usize) -> usize, cx: &mut Context<'_, Output>) -> Result<(), Cause> {
+        loop {
+            let Self { mux, secure, .. } = self;
+            let room = room(secure.pending());
+            let mut result = Ok(());
+            let pulled = mux.pull_data(room, &mut |part| {
+                if result.is_ok() {
+                    result = secure.put(part);
+                }
+            });
+            result?;
+            let Some((id, count)) = pulled else { return Ok(()) };
+            match self.uses.get_mut(&id) {
+                Some(Use::Application { ahead }) => {
+                    let negotiation = count.min(*ahead);
+                    *ahead = ahead.saturating_sub(negotiation);
+                    if count > negotiation {
+                        cx.emit(Output::Sent {
+                            stream: StreamId(id),
+                            count: count.saturating_sub(negotiation),
+                        });
+                    }
+                }
+                // Pings are given credit as their echo leaves: what waits here is bounded by the window.
+                Some(Use::Echoing(_)) => self.mux.consumed(id, count),
+                _ => {}
+            }
+            self.forget_if_over(id);
+        }
+    }
+}
+
+/// Signs of life.
+impl Session {
+    fn probe(&mut self, now: Instant) {
+        self.probes = self.probes.wrapping_add(1);
+        self.mux.ping(self.probes);
+        self.probed = Some(now);
+        self.deadlines.set(Timer::KeepAlive, Some(now + self.config.keep_alive_answer));
+    }
+
+    fn on_pong(&mut self, cx: &mut Context<'_, Output>) {
+        let now = cx.now();
+        if let Some(probed) = self.probed.take() {
+            cx.emit(Output::RoundTrip(now.since(probed)));
+        }
+        self.deadlines.set(Timer::KeepAlive, Some(now + self.config.keep_alive_idle));
+    }
+
+    /// Looks when the peer was last heard; every byte counts as a sign of life.
+    fn on_keep_alive(&mut self, now: Instant) -> Result<(), Cause> {
+        let by = match self.probed {
+            Some(probed) => probed.max(self.heard) + self.config.keep_alive_answer,
+            None => self.heard + self.config.keep_alive_idle,
+        };
+        match self.probed {
+            _ if by > now => self.deadlines.set(Timer::KeepAlive, Some(by)),
+            Some(_) => return Err(Cause::TimedOut(Waiting::KeepAlive)),
+            None => self.probe(now),
+        }
+        Ok(())
+    }
+}
+
+/// Streams.
+impl Session {
+    fn propose(&mut self, purpose: Purpose, protocols: Vec<String>, now: Instant) -> Result<u32, OpenError> {
+        if protocols.is_empty() {
+            return Err(OpenError::Unsupported);
+        }
+        let mut out = BytesMut::new();
+        let negotiation = Negotiation::dialler(protocols, &mut out);
+        let id = self.mux.open(out.freeze()).map_err(|error| match error {
+            yamux::OpenError::TooMany => OpenError::TooMany,
+            yamux::OpenError::GoneAway => OpenError::GoneAway,
+        })?;
+        self.uses.insert(id, Use::Proposing(Box::new(negotiation), purpose));
+        self.deadlines.set(Timer::Stream(id), Some(now + self.config.stream_timeout));
+        Ok(id)
+    }
+
+    fn on_opened(&mut self, id: u32, now: Instant) {
+        if self.negotiating >= self.config.negotiating_max {
+            count(&mut self.stats.streams_refused);
+            self.mux.reset(id);
+            return;
+        }
+        let mut out = BytesMut::new();
+        let negotiation = Negotiation::listener(&mut out);
+        self.mux.send(id, out.freeze());
+        self.uses.insert(id, Use::Answering(Box::new(negotiation)));
+        self.negotiating = self.negotiating.saturating_add(1);
+        self.deadlines.set(Timer::Stream(id), Some(now + self.config.stream_timeout));
+    }
+
+    fn on_received(&mut self, id: u32, bytes: Bytes, cx: &mut Context<'_, Output>) {
+        match self.uses.get_mut(&id) {
+            Some(Use::Application { .. }) => cx.emit(Output::Received { stream: StreamId(id), bytes }),
+            Some(Use::Proposing(..) | Use::Answering(_)) => self.negotiate(id, bytes, cx),
+            Some(Use::Hearing(reading)) => {
+                let count = bytes.len();
+                let message = reading.receive(bytes);
+                self.mux.consumed(id, count);
+                if let Some(message) = message {
+                    self.on_identify_message(id, &message, cx);
+                }
+            }
+            Some(Use::Echoing(echo)) => {
+                let echo = echo.receive(&bytes);
+                self.mux.send(id, echo);
+            }
+            Some(Use::Telling) | None => self.mux.consumed(id, bytes.len()),
+        }
+    }
+
+    fn negotiate(&mut self, id: u32, bytes: Bytes, cx: &mut Context<'_, Output>) {
+        let length = bytes.len();
+        let protocols = &self.protocols;
+        let mut out = BytesMut::new();
+        let progress = match self.uses.get_mut(&id) {
+            Some(Use::Answering(negotiation)) => {
+                negotiation.receive(bytes, |name| accepts(protocols, name), &mut out)
+            }
+            Some(Use::Proposing(negotiation, _)) => negotiation.receive(bytes, |_| false, &mut out),
+            Some(Use::Application { .. } | Use::Hearing(_) | Use::Telling | Use::Echoing(_)) | None => return,
+        };
+        self.mux.send(id, out.freeze());
+        match progress {
+            Ok(Progress::Pending) => self.mux.consumed(id, length),
+            Ok(Progress::Declined) => self.fail(id, OpenError::Unsupported, cx),
+            Ok(Progress::Agreed { protocol, rest }) => {
+                self.mux.consumed(id, length.saturating_sub(rest.len()));
+                self.on_agreed(id, protocol, cx);
+                if !rest.is_empty() {
+                    self.on_received(id, rest, cx);
+                }
+            }
+            Err(error) => {
+                count(&mut self.stats.streams_malformed);
+                self.fail(id, OpenError::Violation(error), cx);
+            }
+        }
+    }
+
+    /// The stream has its protocol: it goes to the parent, or to a service of ours.
+    fn on_agreed(&mut self, id: u32, protocol: String, cx: &mut Context<'_, Output>) {
+        let stream = StreamId(id);
+        let use_ = match self.uses.remove(&id) {
+            Some(Use::Proposing(_, Purpose::Application { token })) => {
+                cx.emit(Output::Opened { token, stream, protocol });
+                Use::Application { ahead: self.mux.queued(id) }
+            }
+            Some(Use::Proposing(_, Purpose::Identify)) => {
+                self.mux.finish(id);
+                Use::Hearing(Box::new(Reading::answer()))
+            }
+            Some(Use::Proposing(_, Purpose::Push)) => self.tell(id),
+            Some(Use::Answering(_)) => {
+                self.negotiating = self.negotiating.saturating_sub(1);
+                let Some(use_) = self.serve(id, &protocol) else {
+                    count(&mut self.stats.streams_refused);
+                    self.deadlines.remove(&Timer::Stream(id));
+                    self.mux.reset(id);
+                    return;
+                };
+                if matches!(use_, Use::Application { .. }) {
+                    cx.emit(Output::Accepted { stream, protocol });
+                }
+                use_
+            }
+            Some(Use::Application { .. } | Use::Hearing(_) | Use::Telling | Use::Echoing(_)) | None => return,
+        };
+        if matches!(use_, Use::Application { .. } | Use::Echoing(_)) {
+            self.deadlines.remove(&Timer::Stream(id));
+        }
+        self.uses.insert(id, use_);
+    }
+
+    /// What a stream that the peer opened is used for; none if there are too many of its kind.
+    fn serve(&mut self, id: u32, protocol: &str) -> Option<Use> {
+        let is_service = |use_: &Use| matches!(use_, Use::Telling | Use::Hearing(_));
+        let is_ping = |use_: &Use| matches!(use_, Use::Echoing(_));
+        let count = |kind: &dyn Fn(&Use) -> bool| self.uses.values().filter(|use_| kind(use_)).count();
+        match protocol {
+            ping::PROTOCOL => {
+                (count(&is_ping) < self.config.pings_max).then(|| Use::Echoing(Echo::default()))
+            }
+            identify::PROTOCOL | identify::PUSH_PROTOCOL
+                if count(&is_service) >= self.config.services_max =>
+            {
+                None
+            }
+            identify::PROTOCOL => Some(self.tell(id)),
+            identify::PUSH_PROTOCOL => {
+                self.mux.finish(id);
+                Some(Use::Hearing(Box::new(Reading::push())))
+            }
+            _ => Some(Use::Application { ahead: self.mux.queued(id) }),
+        }
+    }
+
+    fn on_finished(&mut self, id: u32, cx: &mut Context<'_, Output>) {
+        match self.uses.get(&id) {
+            Some(Use::Application { .. }) => cx.emit(Output::Finished { stream: StreamId(id) }),
+            Some(Use::Proposing(..) | Use::Answering(_)) => self.fail(id, OpenError::Reset, cx),
+            Some(Use::Echoing(_)) => self.mux.finish(id),
+            Some(Use::Hearing(_) | Use::Telling) | None => {}
+        }
+        self.forget_if_over(id);
+    }
+
+    fn on_reset(&mut self, id: u32, cx: &mut Context<'_, Output>) {
+        match self.uses.get(&id) {
+            Some(Use::Application { .. }) => cx.emit(Output::Reset { stream: StreamId(id) }),
+            Some(Use::Proposing(..)) => self.fail(id, OpenError::Reset, cx),
+            Some(Use::Answering(_) | Use::Hearing(_) | Use::Telling | Use::Echoing(_)) | None => {}
+        }
+        self.forget_if_over(id);
+    }
+
+    /// Gives a stream up, and says so where somebody waits for it.
+    fn fail(&mut self, id: u32, cause: OpenError, cx: &mut Context<'_, Output>) {
+        match self.uses.get(&id) {
+            Some(Use::Proposing(_, Purpose::Application { token })) => {
+                cx.emit(Output::OpenFailed { token: *token, cause });
+            }
+            Some(Use::Proposing(_, purpose)) if cause == OpenError::Unsupported => {
+                let purpose = *purpose;
+                self.not_spoken(purpose);
+            }
+            _ => {}
+        }
+        self.reset(id);
+    }
+
+    fn reset(&mut self, id: u32) {
+        self.mux.reset(id);
+        self.forget_if_over(id);
+    }
+
+    /// Nothing stays behind of a stream that the multiplexer no longer has.
+    fn forget_if_over(&mut self, id: u32) {
+        if self.mux.contains(id) {
+            return;
+        }
+        if let Some(Use::Answering(_)) = self.uses.remove(&id) {
+            self.negotiating = self.negotiating.saturating_sub(1);
+        }
+        self.deadlines.remove(&Timer::Stream(id));
+    }
+
+    fn is_application(&self, id: u32) -> bool {
+        matches!(self.uses.get(&id), Some(Use::Application { .. }))
+    }
+}
+
+fn accepts(protocols: &[String], name: &str) -> bool {
+    matches!(name, identify::PROTOCOL | identify::PUSH_PROTOCOL | ping::PROTOCOL)
+        || protocols.iter().any(|protocol| protocol == name)
+}
+
+const fn yamux_violation(error: yamux::YamuxError) -> Cause {
+    Cause::Violation(Violation::Yamux(error))
+}

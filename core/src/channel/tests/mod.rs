@@ -1,0 +1,6 @@
+//! One test for each rule that concerns a whole link. `s` names a section of `connectivity`, `t` a rule of `threats`.
+
+mod links;
+mod pair;
+mod services;
+mod streams;

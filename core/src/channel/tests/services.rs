@@ -1,0 +1,91 @@
+//! identify, push and ping between two channels, and against peers that lack them.
+
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use super::super::*;
+use super::pair::{DIALLER, LISTENER, Pair, keypair};
+
+fn agents(pair: &mut Pair, side: usize) -> Vec<String> {
+    let told = pair.take(side, |output| matches!(output, Output::Identified(_)));
+    let agent = |output| match output {
+        Output::Identified(info) => info.agent_version.unwrap_or_default(),
+        _ => String::new(),
+    };
+    told.into_iter().map(agent).collect()
+}
+
+#[test]
+fn s4_it_is_asked_again_every_five_minutes_or_so() {
+    let mut pair = Pair::ready(5);
+    pair.pass(Duration::from_secs(3600));
+    let count = agents(&mut pair, DIALLER).len();
+    assert!((10..=13).contains(&count), "{count}");
+}
+
+#[test]
+fn s4_a_change_is_pushed_at_once_and_then_every_ten_seconds() {
+    let mut pair = Pair::new(5);
+    pair.describe(LISTENER, "0");
+    let mut pair = pair.start();
+    for agent in ["1", "2", "3", "3"] {
+        pair.describe(LISTENER, agent);
+        pair.run();
+    }
+    assert_eq!(agents(&mut pair, DIALLER), ["1"]);
+    pair.pass(Duration::from_micros(9_999_999));
+    assert!(agents(&mut pair, DIALLER).is_empty());
+    pair.pass(Duration::from_micros(1));
+    assert_eq!(agents(&mut pair, DIALLER), ["3"], "only the newest");
+    pair.describe(LISTENER, "3");
+    pair.pass(Duration::from_secs(60));
+    assert!(agents(&mut pair, DIALLER).is_empty(), "no change, no push");
+}
+
+#[test]
+fn s4_a_message_with_another_key_is_ignored_and_counted() {
+    let mut pair = Pair::new(5);
+    let key = keypair(9).public().to_protobuf();
+    let info = identify::Info { public_key: Some(key.to_vec().into()), ..identify::Info::default() };
+    pair.input(LISTENER, Input::Describe(Box::new(info)));
+    let mut pair = pair.start();
+    assert!(agents(&mut pair, DIALLER).is_empty());
+    assert_eq!(pair.sides[DIALLER].channel.stats().identify_refused, 1);
+    assert_eq!(pair.closed(DIALLER), None);
+}
+
+#[test]
+fn s4_messages_beyond_the_rate_are_shed() {
+    let config = Config { push_interval: Duration::ZERO, ..Config::default() };
+    let burst = usize::try_from(config.identify_burst).unwrap();
+    let mut pair = Pair::with(5, config, None).start();
+    for number in 0..20 {
+        pair.describe(LISTENER, &alloc::format!("{number}"));
+        pair.run();
+    }
+    // One of the burst was the answer to our own question.
+    assert_eq!(agents(&mut pair, DIALLER).len(), burst - 1);
+    assert_eq!(pair.sides[DIALLER].channel.stats().identify_shed, 21 - 8);
+    assert_eq!(pair.closed(DIALLER), None);
+    pair.pass(Duration::from_secs(5));
+    pair.describe(LISTENER, "later");
+    pair.run();
+    assert_eq!(agents(&mut pair, DIALLER), ["later"]);
+}
+
+#[test]
+fn s4_what_we_told_about_the_peers_address_arrives() {
+    let mut pair = Pair::new(5);
+    let observed = "/ip4/198.51.100.7/tcp/51000".parse::<crate::wire::multiaddr::Multiaddr>().unwrap();
+    let info = identify::Info { observed_address: Some(observed.clone()), ..identify::Info::default() };
+    pair.input(LISTENER, Input::Describe(Box::new(info)));
+    for side in [DIALLER, LISTENER] {
+        pair.input(side, Input::Start);
+    }
+    pair.run();
+    let told = pair.take(DIALLER, |output| matches!(output, Output::Identified(_)));
+    let [Output::Identified(info)] = &told[..] else { panic!("{told:?}") };
+    assert_eq!(info.observed_address, Some(observed));
+}
