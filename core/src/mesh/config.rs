@@ -1,38 +1,115 @@
 //! The configuration of a node, and the two presets.
 
-use alloc::string::String;
+use alloc::string::{String, ToString};
+use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::fmt;
+use core::time::Duration;
 
+use bytes::Bytes;
+
+use super::establishment::{METADATA_MAX, NETWORK_MAX};
 use crate::identity::PeerId;
+use crate::identity::stamp::Stamp;
 use crate::link::Address;
+use crate::peers::{self, dial};
+use crate::{admission, broadcast, channel, heads, overlay, queue, session};
 
-/// A node of the mesh.
+/// A node of the mesh. Start from [`Config::native`] or [`Config::solcial`].
 #[derive(Clone, Debug)]
 pub struct Config {
     /// The network's name, 1..64 bytes of UTF-8, compared byte for byte. Default `pleach`.
     pub network: String,
-    /// Tells nodes of one key apart. Default 0.
+    /// Tells nodes of one key apart in HEADs. Default 0.
     pub node_id: u32,
+    /// The program that HEADs name, 1..32 bytes. Default `pleach`.
+    pub software: String,
+    /// Its version, 1..16 bytes. Default that of this crate.
+    pub version: String,
+    /// The program and version that identify names. Default both of the above.
+    pub agent: String,
+    /// The family of protocols that identify names (`connectivity` 4). Default `solcial/1.0.0`.
+    pub protocol_version: String,
     /// Where to listen; port 0 takes a free one. Default nowhere.
     pub listen: Vec<Address>,
-    /// Where to join through.
+    /// Where to join through, and who is expected there.
     pub bootstrap: Vec<(Address, Option<PeerId>)>,
+    /// Places to join through in all. Default 64.
+    pub bootstrap_max: usize,
+    /// Wait before a place whose peer is not known is dialled again; doubles. Default 5 s.
+    pub bootstrap_retry_min: Duration,
+    /// The longest such wait. Default 60 s.
+    pub bootstrap_retry_max: Duration,
+
     /// Whether links must be established by `mesh` 2 before the overlay uses them. `native` yes, `solcial` no.
     pub establishment: bool,
+    /// Our proof of work, for networks that demand one. Default none.
+    pub stamp: Option<Stamp>,
+    /// Bits of work demanded of a peer. Default 0: none.
+    pub difficulty: u32,
+    /// Told to every peer, for its application; at most 1024 bytes. Default empty.
+    pub metadata: Bytes,
+    /// A peer that dialled us and has not begun the establishment in this time is a plain one (E8). Default 5 s.
+    pub silent_timeout: Duration,
+
     /// Whether HEADs are spread. `native` yes, `solcial` no.
     pub heads: bool,
     /// Who checks payloads.
     pub validation: Validation,
     /// Who may take part.
     pub registration: Registration,
+    /// How long a yes of the application holds. Default 1 h.
+    pub registered_lifetime: Duration,
+    /// How long a no holds. Default 60 s.
+    pub unregistered_lifetime: Duration,
+    /// An unanswered question is asked again after this time. Default 5 s.
+    pub registration_timeout: Duration,
+    /// Answers kept of each kind. Default 4096.
+    pub registrations_max: usize,
+
     /// Estimated number of nodes until a command says otherwise. Default 10 000.
     pub network_size: u64,
+    /// Topics at once. Default 64.
+    pub topics_max: usize,
+    /// Bytes of a topic's name. Default 256.
+    pub topic_name_max: usize,
+    /// A peer is told so often at most that a topic is not ours. Default 60 s.
+    pub told_unknown_interval: Duration,
+    /// Peers for which that is remembered. Default 1024.
+    pub told_unknown_max: usize,
+    /// A lost outbound stream is opened again after this time. Default 1 s.
+    pub reopen_delay: Duration,
+    /// A peer whose queue was full for so long counts as failed. Default 10 s.
+    pub congestion_timeout: Duration,
+    /// A link that no topic needs any more is closed after this time. Default 2 s.
+    pub release_delay: Duration,
+    /// A shutdown takes so long at most. Default 5 s.
+    pub stop_timeout: Duration,
+
+    /// The overlay of each topic.
+    pub overlay: overlay::Config,
+    /// The broadcast instance of each topic.
+    pub broadcast: broadcast::Config,
+    /// The table of HEADs; its size of the network and admission are those above.
+    pub head_table: heads::Config,
+    /// The channel of each link.
+    pub channel: channel::Config,
+    /// The session of each link.
+    pub session: session::Config,
+    /// The table of links.
+    pub admission: admission::Config,
+    /// The peer book.
+    pub peers: peers::Config,
+    /// The dialler.
+    pub dialling: dial::Config,
+    /// What waits for a peer that does not read, per stream.
+    pub outgoing: queue::Config,
 }
 
 /// Who checks payloads before they are delivered and relayed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Validation {
-    /// Payloads carry author and signature; the node checks them itself. The `native` preset.
+    /// Payloads carry author and signature ([`super::signed`]); the node checks them itself. The `native` preset.
     Signed,
     /// The application, through `Event::Validate`. The `solcial` preset.
     Application,
@@ -50,3 +127,114 @@ pub enum Registration {
     /// Whom the application says, through `Event::Registration`. The `solcial` preset.
     Query,
 }
+
+impl Config {
+    /// Our own network: links established, HEADs spread, payloads signed, everybody registered.
+    #[must_use]
+    pub fn native() -> Self {
+        let version = env!("CARGO_PKG_VERSION").to_string();
+        let mut agent = String::from("pleach/");
+        agent.push_str(&version);
+        Self {
+            network: "pleach".to_string(),
+            node_id: 0,
+            software: "pleach".to_string(),
+            version,
+            agent,
+            protocol_version: "solcial/1.0.0".to_string(),
+            listen: Vec::new(),
+            bootstrap: Vec::new(),
+            bootstrap_max: 64,
+            bootstrap_retry_min: Duration::from_secs(5),
+            bootstrap_retry_max: Duration::from_secs(60),
+            establishment: true,
+            stamp: None,
+            difficulty: 0,
+            metadata: Bytes::new(),
+            silent_timeout: Duration::from_secs(5),
+            heads: true,
+            validation: Validation::Signed,
+            registration: Registration::Open,
+            registered_lifetime: Duration::from_secs(3600),
+            unregistered_lifetime: Duration::from_secs(60),
+            registration_timeout: Duration::from_secs(5),
+            registrations_max: 4096,
+            network_size: 10_000,
+            topics_max: 64,
+            topic_name_max: 256,
+            told_unknown_interval: Duration::from_secs(60),
+            told_unknown_max: 1024,
+            reopen_delay: Duration::from_secs(1),
+            congestion_timeout: Duration::from_secs(10),
+            release_delay: Duration::from_secs(2),
+            stop_timeout: Duration::from_secs(5),
+            overlay: overlay::Config::default(),
+            broadcast: broadcast::Config { validate: true, ..broadcast::Config::default() },
+            head_table: heads::Config::default(),
+            channel: channel::Config::default(),
+            session: session::Config::default(),
+            admission: admission::Config::default(),
+            peers: peers::Config::default(),
+            dialling: dial::Config::default(),
+            outgoing: queue::Config::default(),
+        }
+    }
+
+    /// Solcial's network, with nodes of the original library in it: no establishment, no HEADs, any ids, the application
+    /// validates and knows who is registered.
+    #[must_use]
+    pub fn solcial() -> Self {
+        let native = Self::native();
+        Self {
+            network: "solcial".to_string(),
+            establishment: false,
+            heads: false,
+            validation: Validation::Application,
+            registration: Registration::Query,
+            overlay: overlay::Config { plain_peers: true, ..native.overlay },
+            broadcast: broadcast::Config { ids: broadcast::Ids::Opaque, ..native.broadcast },
+            ..native
+        }
+    }
+
+    /// Checks what types cannot: names and their lengths.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        if !(1..=NETWORK_MAX).contains(&self.network.len()) {
+            return Err(ConfigError::Network);
+        }
+        if self.metadata.len() > METADATA_MAX {
+            return Err(ConfigError::Metadata);
+        }
+        Ok(())
+    }
+
+    /// What the overlay of a topic is made with.
+    pub(super) fn overlay_config(&self) -> Arc<overlay::Config> {
+        let check_registration = self.registration != Registration::Open;
+        let network_size = self.network_size;
+        Arc::new(overlay::Config { check_registration, network_size, ..self.overlay.clone() })
+    }
+}
+
+/// A configuration that no node can be made of.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum ConfigError {
+    /// The network's name has no bytes, or more than 64.
+    Network,
+    /// There are more than 1024 bytes of metadata.
+    Metadata,
+    /// The software's name does not have 1 to 32 bytes, or its version not 1 to 16.
+    Software,
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Network => "the name of a network has 1 to 64 bytes",
+            Self::Metadata => "metadata has at most 1024 bytes",
+            Self::Software => "the name of a software has 1 to 32 bytes, its version 1 to 16",
+        })
+    }
+}
+
+impl core::error::Error for ConfigError {}

@@ -254,8 +254,9 @@ impl<H: Handshake, I> Session<H, I> {
         }
         self.asked = false;
         self.timers.answer = None;
+        let refused = verdict.is_err();
         self.run(cx, |handshake, cx| handshake.answer(verdict, cx));
-        if verdict.is_err() && !self.is_closing() {
+        if refused && !self.is_closing() {
             return self.flush(Ended::RefusedByUs, cx);
         }
         while !self.asked && !self.is_closing() {

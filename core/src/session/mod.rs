@@ -46,7 +46,7 @@ pub trait Handshake {
     /// What it wants done, passed on as [`Output::Emit`].
     type Output;
     /// Why we refuse or close, in the dialect's words.
-    type Motive: Copy + Debug;
+    type Motive: Debug;
 
     /// The link stands: what we say first.
     fn start(&mut self, cx: &mut Context<'_, Step<Self::Peer, Self::Output>>);

@@ -1,0 +1,269 @@
+//! Commands of the application, listeners, registration, and the end.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use core::net::{IpAddr, SocketAddr};
+
+use super::timers::Timer;
+use super::{Cx, Node, Output, Phase};
+use crate::bounded::Recent;
+use crate::channel;
+use crate::identity::PeerId;
+use crate::ip::Class;
+use crate::link::{Address, Cause, How, LinkId, ListenerId};
+use crate::mesh::establishment::Motive;
+use crate::mesh::{Command, Config, Done, Event, Registration, UsageError};
+use crate::peers::{self as book, Surroundings};
+use crate::session::Closing;
+use crate::stats::count;
+use crate::time::Instant;
+use crate::wire::multiaddr::Multiaddr;
+use crate::{heads, overlay};
+
+/// Where we listen, and the addresses at which we are reached there.
+#[derive(Debug, Default)]
+pub(super) struct Listeners {
+    bound: Vec<(ListenerId, SocketAddr)>,
+    /// Local addresses of links, for listeners that are bound to every address.
+    local: Vec<IpAddr>,
+}
+
+impl Listeners {
+    /// At most so many local addresses are learned from links.
+    const LOCAL_MAX: usize = 8;
+
+    fn reached_at(&self) -> Vec<SocketAddr> {
+        let addresses = |(_, bound): &(ListenerId, SocketAddr)| {
+            let same_family = |ip: &&IpAddr| ip.is_ipv4() == bound.is_ipv4() || bound.is_ipv6();
+            let port = bound.port();
+            if bound.ip().is_unspecified() {
+                self.local.iter().filter(same_family).map(|ip| SocketAddr::new(*ip, port)).collect()
+            } else {
+                alloc::vec![*bound]
+            }
+        };
+        self.bound.iter().flat_map(addresses).collect()
+    }
+}
+
+/// Answers about registration, and peers that are being asked about.
+#[derive(Debug)]
+pub(super) struct Registrations {
+    yes: Recent<PeerId, ()>,
+    no: Recent<PeerId, ()>,
+    asked: Recent<PeerId, ()>,
+}
+
+impl Registrations {
+    pub(super) const fn new(config: &Config) -> Self {
+        Self {
+            yes: Recent::new(config.registrations_max, config.registered_lifetime),
+            no: Recent::new(config.registrations_max, config.unregistered_lifetime),
+            asked: Recent::new(config.registrations_max, config.registration_timeout),
+        }
+    }
+}
+
+impl Node {
+    pub(super) fn command(&mut self, command: Command, cx: &mut Cx<'_>) {
+        match command {
+            Command::Subscribe { token, topic } => {
+                let result = if self.phase == Phase::Running {
+                    self.subscribe(&topic, cx)
+                } else {
+                    Err(UsageError::ShuttingDown)
+                };
+                done(token, result, cx);
+            }
+            Command::Leave { token, topic } => {
+                let result = self.leave(&topic, cx);
+                done(token, result, cx);
+            }
+            Command::Publish { token, topic, payload, scope } => {
+                if let Err(error) = self.publish(token, &topic, payload, scope, cx) {
+                    done(token, Err(error), cx);
+                }
+            }
+            Command::Verdict { topic, id, verdict } => self.verdict(&topic, id, verdict, cx),
+            Command::Registered { peer, registered } => self.registered(peer, registered, cx),
+            Command::Ban { token, peer, .. } if peer == self.me => done(token, Err(UsageError::OwnId), cx),
+            Command::Ban { token, peer, lifetime } => {
+                self.book_input(book::Input::Ban { peer, lifetime }, cx);
+                done(token, Ok(Done::Ok), cx);
+            }
+            Command::Unban { token, peer } => {
+                self.book_input(book::Input::Unban { peer }, cx);
+                done(token, Ok(Done::Ok), cx);
+            }
+            Command::NetworkSize(size) => {
+                self.network_size = size;
+                self.overlays(&overlay::Input::NetworkSize(size), cx);
+                self.heads_input(heads::Input::NetworkSize(size), cx);
+            }
+            Command::OwnHead { height, tip } => {
+                self.own.set(height, &tip);
+                self.say_own(cx);
+            }
+            Command::Bootstrap { address, peer } => self.add_bootstrap(address, peer, cx),
+            Command::Shutdown => self.shutdown(cx),
+        }
+    }
+
+    pub(super) fn open_listeners(&self, cx: &mut Cx<'_>) {
+        for (index, address) in self.config.listen.iter().enumerate() {
+            let listener = ListenerId(u32::try_from(index).unwrap_or(u32::MAX));
+            cx.emit(Output::Listen { listener, address: address.clone() });
+        }
+    }
+
+    pub(super) fn listening(&mut self, listener: ListenerId, local: Address, cx: &mut Cx<'_>) {
+        if let Address::Socket(bound) = &local {
+            self.listeners.bound.retain(|(other, _)| *other != listener);
+            self.listeners.bound.push((listener, *bound));
+            self.addresses_changed(cx);
+        }
+        cx.emit(Output::Event(Event::Listening { address: local }));
+    }
+
+    pub(super) fn listen_failed(&mut self, listener: ListenerId, cause: Cause, cx: &mut Cx<'_>) {
+        self.listeners.bound.retain(|(other, _)| *other != listener);
+        self.addresses_changed(cx);
+        cx.emit(Output::Event(Event::ListenFailed { cause }));
+    }
+
+    /// A listener that is bound to every address is reached at the local addresses of links.
+    pub(super) fn learn_local(&mut self, local: &Address, cx: &mut Cx<'_>) {
+        let Address::Socket(local) = local else { return };
+        let ip = local.ip().to_canonical();
+        let wanted = self.listeners.bound.iter().any(|(_, bound)| bound.ip().is_unspecified())
+            && self.listeners.local.len() < Listeners::LOCAL_MAX
+            && Class::of(ip) != Class::Unusable
+            && !self.listeners.local.contains(&ip);
+        if wanted {
+            self.listeners.local.push(ip);
+            self.addresses_changed(cx);
+        }
+    }
+
+    /// Our own addresses are others than before: the overlays advertise them, peers are told, dials avoid them.
+    pub(super) fn addresses_changed(&mut self, cx: &mut Cx<'_>) {
+        let own = self.listeners.reached_at();
+        let surroundings = Surroundings { own, ..self.book.surroundings().clone() };
+        self.book_input(book::Input::Surroundings(surroundings.clone()), cx);
+        self.dialler_input(book::dial::Input::Surroundings(surroundings), cx);
+        self.overlays(&overlay::Input::Addresses(self.advertised()), cx);
+        for id in self.links.keys().copied().collect::<Vec<_>>() {
+            let Some(link) = self.links.get(&id) else { continue };
+            let description = self.description(&link.remote);
+            self.channel(id, channel::Input::Describe(description), cx);
+        }
+    }
+
+    /// The addresses that overlays and identify name for us, as binary multiaddrs.
+    pub(super) fn advertised(&self) -> Vec<bytes::Bytes> {
+        let bytes = |address| bytes::Bytes::from(Multiaddr::tcp(address).to_bytes());
+        self.listeners.reached_at().into_iter().map(bytes).collect()
+    }
+
+    /// What identify tells the peer at this address.
+    pub(super) fn description(&self, remote: &Address) -> Box<channel::identify::Info> {
+        Box::new(channel::identify::Info {
+            listen_addresses: self.listeners.reached_at().into_iter().map(Multiaddr::tcp).collect(),
+            observed_address: Multiaddr::from_address(remote),
+            protocol_version: Some(self.config.protocol_version.clone()),
+            agent_version: Some(self.config.agent.clone()),
+            ..channel::identify::Info::default()
+        })
+    }
+
+    /// Whether a peer may take part; none if that is not known.
+    pub(super) fn is_registered(&self, peer: PeerId, now: Instant) -> Option<bool> {
+        match &self.config.registration {
+            Registration::Open => Some(true),
+            Registration::AllowList(peers) => Some(peers.contains(&peer)),
+            Registration::Query if self.registrations.yes.contains(now, &peer) => Some(true),
+            Registration::Query => self.registrations.no.contains(now, &peer).then_some(false),
+        }
+    }
+
+    /// Asks the application, once at a time for each peer.
+    pub(super) fn ask_registration(&mut self, peer: PeerId, cx: &mut Cx<'_>) {
+        if !self.registrations.asked.contains(cx.now(), &peer) {
+            self.registrations.asked.insert(cx.now(), peer, ());
+            cx.emit(Output::Event(Event::Registration { peer }));
+        }
+    }
+
+    /// An overlay or the table of HEADs asks about a peer.
+    pub(super) fn check_registered(&mut self, peer: PeerId, cx: &mut Cx<'_>) {
+        match self.is_registered(peer, cx.now()) {
+            Some(registered) => self.tell_registered(peer, registered, cx),
+            None => self.ask_registration(peer, cx),
+        }
+    }
+
+    fn registered(&mut self, peer: PeerId, registered: bool, cx: &mut Cx<'_>) {
+        self.registrations.asked.remove(&peer);
+        let (answer, other) = if registered {
+            (&mut self.registrations.yes, &mut self.registrations.no)
+        } else {
+            (&mut self.registrations.no, &mut self.registrations.yes)
+        };
+        answer.insert(cx.now(), peer, ());
+        other.remove(&peer);
+        self.decide_waiting(peer, cx);
+        self.tell_registered(peer, registered, cx);
+    }
+
+    fn tell_registered(&mut self, peer: PeerId, registered: bool, cx: &mut Cx<'_>) {
+        self.overlays(&overlay::Input::Registered { peer, registered }, cx);
+        self.heads_input(heads::Input::Admitted { peer, admitted: registered }, cx);
+    }
+
+    /// Says goodbye in every topic and on every link; the node is stopped when all links are gone, or late enough.
+    fn shutdown(&mut self, cx: &mut Cx<'_>) {
+        if self.phase != Phase::Running {
+            return;
+        }
+        for topic in self.topics.keys().cloned().collect::<Vec<_>>() {
+            self.overlay(&topic, overlay::Input::Leave, cx);
+        }
+        self.drain(cx);
+        self.phase = Phase::Stopping;
+        self.admission.shut();
+        for (listener, _) in core::mem::take(&mut self.listeners.bound) {
+            cx.emit(Output::Unlisten { listener });
+        }
+        self.timers.set(Timer::Bootstrap, None);
+        self.timers.set(Timer::Stop, Some(cx.now() + self.config.stop_timeout));
+        for id in self.links.keys().copied().collect::<Vec<_>>() {
+            self.close(id, Some(Motive::ShuttingDown), Closing::Flush, cx);
+        }
+        self.drain(cx);
+        if self.links.is_empty() {
+            self.stopped(cx);
+        }
+    }
+
+    /// The last word: what is still open is torn down.
+    pub(super) fn stopped(&mut self, cx: &mut Cx<'_>) {
+        if self.phase == Phase::Stopped {
+            return;
+        }
+        let open: Vec<LinkId> = self.links.keys().copied().collect();
+        count(&mut self.stats.stops);
+        self.phase = Phase::Stopped;
+        self.links.clear();
+        self.topics.clear();
+        self.work.clear();
+        self.timers = crate::deadline::Deadlines::new();
+        for link in open {
+            cx.emit(Output::Close { link, how: How::Abort });
+        }
+        cx.emit(Output::Event(Event::Stopped));
+    }
+}
+
+fn done(token: u64, result: Result<Done, UsageError>, cx: &mut Cx<'_>) {
+    cx.emit(Output::Event(Event::Done { token, result }));
+}

@@ -1,0 +1,160 @@
+//! The overlay and broadcast stream: frames in and out (`overlay` 3.1).
+
+use alloc::sync::Arc;
+
+use bytes::Bytes;
+
+use super::outbox::Frame;
+use super::timers::Timer;
+use super::topics::Name;
+use super::{Cx, Node};
+use crate::broadcast::{self, Announcement};
+use crate::channel::{self, StreamId};
+use crate::identity::PeerId;
+use crate::link::LinkId;
+use crate::mesh::rpc::{self, Action, Rpc};
+use crate::overlay;
+use crate::queue::Class;
+use crate::stats::count;
+
+impl Node {
+    /// Encodes a message once and queues it for each of these peers.
+    pub(super) fn gossip(&mut self, topic: &Name, peers: &[PeerId], action: &Action, cx: &mut Cx<'_>) {
+        let Some(bytes) = rpc::encode_frame(topic, action) else {
+            return count(&mut self.stats.messages_oversize);
+        };
+        let class = class_of(action);
+        let announcement = announcement_of(topic, action);
+        for peer in peers {
+            let Some(link) = self.peers.get(peer).and_then(|peer| peer.current()) else {
+                count(&mut self.stats.messages_without_link);
+                continue;
+            };
+            let frame = Frame { bytes: bytes.clone(), announcement: announcement.clone() };
+            self.queue_gossip(link, *peer, class, frame, cx);
+        }
+    }
+
+    fn queue_gossip(&mut self, id: LinkId, peer: PeerId, class: Class, frame: Frame, cx: &mut Cx<'_>) {
+        let Some(link) = self.links.get_mut(&id) else { return };
+        let shed = link.gossip.push(cx.now(), class, frame);
+        for frame in shed {
+            count(&mut self.stats.frames_shed);
+            if let Some((topic, announcement)) = frame.announcement {
+                let announcements = alloc::vec![announcement];
+                self.broadcast(&topic, broadcast::Input::Shed { peer, announcements }, cx);
+            }
+        }
+        self.flush_gossip(id, cx);
+    }
+
+    /// Hands waiting frames to the channel, as far as it takes them.
+    pub(super) fn flush_gossip(&mut self, id: LinkId, cx: &mut Cx<'_>) {
+        while let Some((stream, bytes)) = self.links.get_mut(&id).and_then(|link| link.gossip.next()) {
+            self.channel(id, channel::Input::Send { stream, bytes }, cx);
+        }
+        let full_since = self.links.get(&id).and_then(|link| link.gossip.full_since());
+        let failed_at = full_since.map(|since| since + self.config.congestion_timeout);
+        self.timers.set(Timer::Congested(id), failed_at);
+    }
+
+    /// So many bytes of a stream have left the channel: more may follow.
+    pub(super) fn on_sent(&mut self, id: LinkId, stream: StreamId, count: usize, cx: &mut Cx<'_>) {
+        let Some(link) = self.links.get_mut(&id) else { return };
+        if link.gossip.is(stream) {
+            link.gossip.sent(count);
+            self.flush_gossip(id, cx);
+        } else if link.heads.is(stream) {
+            link.heads.sent(count);
+            self.flush_heads(id, cx);
+        }
+    }
+
+    /// The gossip queue of a link has been full for too long: the peer counts as failed (`broadcast` 8.10).
+    pub(super) fn congested(&mut self, id: LinkId, cx: &mut Cx<'_>) {
+        count(&mut self.stats.links_congested);
+        if let Some(peer) = self.links.get(&id).and_then(|link| link.peer) {
+            self.overlays(&overlay::Input::Unresponsive { peer }, cx);
+        }
+    }
+
+    /// Takes a frame of an established link.
+    pub(super) fn on_gossip_frame(
+        &mut self,
+        id: LinkId,
+        peer: PeerId,
+        stream: StreamId,
+        frame: &Bytes,
+        cx: &mut Cx<'_>,
+    ) {
+        let rpc = match rpc::decode(frame) {
+            Ok(rpc) => rpc,
+            Err(_) => return self.bad_stream(id, stream, cx),
+        };
+        count(&mut self.stats.gossip_received);
+        if rpc.extended {
+            self.note_extended(peer, cx);
+        }
+        self.on_rpc(peer, rpc, cx);
+    }
+
+    fn on_rpc(&mut self, peer: PeerId, rpc: Rpc, cx: &mut Cx<'_>) {
+        let Some((topic, _)) = self.topics.get_key_value(&*rpc.topic) else {
+            return self.refuse_topic(peer, &rpc, cx);
+        };
+        let topic = Arc::clone(topic);
+        match rpc.action {
+            Action::Overlay(message) => {
+                self.overlay(&topic, overlay::Input::Message { from: peer, message }, cx);
+            }
+            Action::Broadcast(message) => {
+                self.broadcast(&topic, broadcast::Input::Message { from: peer, message }, cx);
+            }
+            Action::Unknown => count(&mut self.stats.unknown_actions),
+        }
+    }
+
+    /// A peer that has shown a field of `overlay` 3.2 knows our extensions.
+    fn note_extended(&mut self, peer: PeerId, cx: &mut Cx<'_>) {
+        let Some(known) = self.peers.get_mut(&peer) else { return };
+        if core::mem::replace(&mut known.extended, true) {
+            return;
+        }
+        for topic in self.topics.keys().cloned().collect::<alloc::vec::Vec<_>>() {
+            self.broadcast(&topic, broadcast::Input::Extended { peer }, cx);
+        }
+    }
+
+    /// A topic that is not subscribed: said once a minute, and no offence (`overlay` 2).
+    fn refuse_topic(&mut self, peer: PeerId, rpc: &Rpc, cx: &mut Cx<'_>) {
+        count(&mut self.stats.unknown_topics);
+        let is_goodbye = matches!(rpc.action, Action::Overlay(overlay::Message::Disconnect { .. }));
+        let told = self.told_unknown.contains(cx.now(), &peer);
+        if is_goodbye || told || rpc.topic.len() > self.config.topic_name_max {
+            return;
+        }
+        self.told_unknown.insert(cx.now(), peer, ());
+        let goodbye = overlay::Message::Disconnect { alive: false, epoch: None, backoff_s: None };
+        self.gossip(&Name::from(&*rpc.topic), &[peer], &Action::Overlay(goodbye), cx);
+    }
+}
+
+const fn class_of(action: &Action) -> Class {
+    match action {
+        Action::Broadcast(broadcast::Message::Payload { .. }) => Class::Bulk,
+        Action::Broadcast(broadcast::Message::IHave(_)) => Class::Gossip,
+        Action::Broadcast(
+            broadcast::Message::Prune | broadcast::Message::Graft(_) | broadcast::Message::NotHave(_),
+        )
+        | Action::Overlay(_)
+        | Action::Unknown => Class::Control,
+    }
+}
+
+fn announcement_of(topic: &Name, action: &Action) -> Option<(Name, Announcement)> {
+    if let Action::Broadcast(broadcast::Message::Payload { id, hop, .. }) = action {
+        // Payloads for neighbours only (hop 0) are never announced.
+        return (*hop > 0).then(|| (Arc::clone(topic), Announcement { id: *id, hop: *hop }));
+    }
+    None
+}

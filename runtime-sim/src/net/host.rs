@@ -1,0 +1,93 @@
+//! A simulated host: a machine with its clock, generator, links and store.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use bytes::Bytes;
+use pleach_core::identity::PublicKey;
+use pleach_core::link::{Address, Answer, LinkId, ListenerId, Question};
+use pleach_core::{Instant, Machine};
+use rand_chacha::ChaCha8Rng;
+
+use super::connection::Side;
+
+/// How long the outer world takes to answer.
+pub(super) const STORE_DELAY: Duration = Duration::from_millis(1);
+/// The port of a listener that asked for any.
+const PORT: u16 = 7411;
+/// Ports of dials lie from here upwards.
+const EPHEMERAL: u16 = 32_768;
+
+#[derive(Debug)]
+pub(super) struct Host<M> {
+    pub(super) machine: M,
+    pub(super) rng: ChaCha8Rng,
+    pub(super) wall_offset_ms: i64,
+    pub(super) alive: bool,
+    /// When the next wake-up waits in the queue.
+    pub(super) armed: Instant,
+    pub(super) links: BTreeMap<LinkId, (u64, Side)>,
+    /// Ends that the last call of the machine changed, in order.
+    pub(super) touched: Vec<(u64, Side)>,
+    pub(super) store: BTreeMap<String, Bytes>,
+}
+
+impl<M: Machine> Host<M> {
+    pub(super) const fn new(machine: M, rng: ChaCha8Rng, wall_offset_ms: i64) -> Self {
+        Self {
+            machine,
+            rng,
+            wall_offset_ms,
+            alive: true,
+            armed: Instant::FAR_FUTURE,
+            links: BTreeMap::new(),
+            touched: Vec::new(),
+            store: BTreeMap::new(),
+        }
+    }
+
+    /// Answers what every driver can; gives back a question of the network's own kind.
+    pub(super) fn answer<A, Q>(&mut self, question: Question<Q>) -> Result<Answer<A>, Q> {
+        Ok(match question {
+            // Simulated hosts have no names.
+            Question::Resolve { host: _ } => Answer::Resolved(Vec::new()),
+            Question::Load { key } => Answer::Loaded(self.store.get(&key).cloned()),
+            Question::Store { key, value } => {
+                match value {
+                    Some(value) => self.store.insert(key, value),
+                    None => self.store.remove(&key),
+                };
+                Answer::Stored(true)
+            }
+            Question::Verify(job) => {
+                Answer::Verified(PublicKey(job.key).verify(&job.message, &job.signature))
+            }
+            Question::Other(other) => return Err(other),
+        })
+    }
+}
+
+/// The address at which a host listens by default: every host has a /24 of its own.
+#[must_use]
+pub fn address(node: u32) -> SocketAddr {
+    SocketAddr::new(ip(node), PORT)
+}
+
+/// Where a listener is bound; each further listener of a host has a port of its own.
+pub(super) fn bind(node: u32, listener: ListenerId, wanted: &Address) -> Option<SocketAddr> {
+    let Address::Socket(wanted) = wanted else { return None };
+    let further = u16::try_from(listener.0 % 1024).unwrap_or_default();
+    let port = if wanted.port() == 0 { PORT + further } else { wanted.port() };
+    Some(SocketAddr::new(ip(node), port))
+}
+
+pub(super) fn ephemeral(node: u32, connection: u64) -> SocketAddr {
+    let offset = u16::try_from(connection % u64::from(u16::MAX - EPHEMERAL)).unwrap_or_default();
+    SocketAddr::new(ip(node), EPHEMERAL + offset)
+}
+
+/// `10.0.0.1`, `10.0.1.1`, and so on: room for 65 536 hosts in 10/8, then on into the networks above.
+fn ip(node: u32) -> IpAddr {
+    IpAddr::V4(Ipv4Addr::from_bits((10 << 24) + (node << 8) + 1))
+}

@@ -1,0 +1,541 @@
+//! The wire driver: any machine that speaks the link vocabulary, on simulated hosts and byte streams.
+//!
+//! Links have a fixed delay for each directed pair of hosts, carry bytes in order, cut at random places, and stall
+//! when the reader pauses. A dial to a host that is gone is refused, or never answered. Each host has one address per
+//! listener, in a /24 of its own (`10.x.y.1`), its own wall clock and its own store.
+//!
+//! Only byte streams are carried: datagrams and message links are counted as unsupported and go nowhere.
+
+mod connection;
+mod host;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use bytes::Bytes;
+use pleach_core::link::{Address, Answer, Cause, Input, LinkId, ListenerId, Output, QueryId, Via};
+use pleach_core::{Context, Instant, Machine};
+use rand_chacha::ChaCha8Rng;
+
+use crate::digest::Digest;
+use crate::latency::Latency;
+use crate::queue::Calendar;
+use crate::rng::{Domain, stream};
+use connection::{Connection, Side};
+use host::Host;
+pub use host::address;
+
+/// What becomes of dials to hosts that are gone.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum DeadDials {
+    /// They are refused after one round trip.
+    Refused,
+    /// Nothing ever answers; only the dialler's own deadline ends them.
+    Silent,
+}
+
+/// How a host stops.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Stop {
+    /// Its links are reset at the other ends, one delay later.
+    Crash,
+    /// Its links stay open and say nothing more.
+    Freeze,
+}
+
+/// Who watches a run: hears events and answers the questions of the network's own kind.
+pub trait Observer<E, A, Q> {
+    /// A node reported something.
+    fn event(&mut self, at: Instant, node: u32, event: E);
+
+    /// A node asked something; `None` never answers.
+    fn asked(&mut self, at: Instant, node: u32, question: Q) -> Option<A>;
+}
+
+/// What happened, over all hosts.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Totals {
+    /// Calls into machines.
+    pub events: u64,
+    /// Bytes that arrived.
+    pub bytes: u64,
+    /// Pieces in which they arrived.
+    pub pieces: u64,
+    /// Links that stood.
+    pub opened: u64,
+    /// Outputs about links that the machine was told are closed, or never had.
+    pub stale: u64,
+    /// Outputs that this driver does not serve.
+    pub unsupported: u64,
+}
+
+/// The simulated network.
+#[derive(Debug)]
+pub struct Net<M: Machine> {
+    queue: Calendar<Happening<M::Input>>,
+    hosts: Vec<Host<M>>,
+    listeners: BTreeMap<SocketAddr, (u32, ListenerId)>,
+    connections: BTreeMap<u64, Connection>,
+    latency: Latency,
+    dead_dials: DeadDials,
+    cuts: ChaCha8Rng,
+    seed: u64,
+    now: Instant,
+    next_connection: u64,
+    digest: Digest,
+    totals: Totals,
+}
+
+/// What waits in the queue.
+#[derive(Debug)]
+enum Happening<I> {
+    Wake(u32),
+    /// Something for the machine itself: a command, an answer, a listener.
+    Input(u32, I),
+    Arrive {
+        connection: u64,
+        to: Side,
+        what: Segment,
+    },
+}
+
+/// What travels on a connection, or what its own host says of it.
+#[derive(Debug)]
+enum Segment {
+    Open,
+    Accepted,
+    Refused,
+    Bytes(Bytes),
+    /// So much was read at the other end: room to send more.
+    Read(usize),
+    Finish,
+    Reset,
+    /// To the own end: so much has left.
+    Written(usize),
+    /// To the own end: the machine reads again.
+    Resumed,
+    /// To the own end: it is closed.
+    Closed(Cause),
+}
+
+impl<C, A, E, Q, M> Net<M>
+where
+    M: Machine<Input = Input<C, A>, Output = Output<E, Q>>,
+{
+    /// An empty network.
+    #[must_use]
+    pub fn new(seed: u64, latency: Latency, dead_dials: DeadDials) -> Self {
+        Self {
+            queue: Calendar::new(),
+            hosts: Vec::new(),
+            listeners: BTreeMap::new(),
+            connections: BTreeMap::new(),
+            latency,
+            dead_dials,
+            cuts: stream(seed, Domain::Link, u32::MAX),
+            seed,
+            now: Instant::ORIGIN,
+            next_connection: 0,
+            digest: Digest::default(),
+            totals: Totals::default(),
+        }
+    }
+
+    /// Adds a host that runs `machine`, whose wall clock is off by so much, and wakes it. Returns its number: hosts
+    /// are numbered from 0.
+    pub fn add(&mut self, machine: M, wall_offset_ms: i64) -> u32 {
+        let node = u32::try_from(self.hosts.len()).unwrap_or(u32::MAX);
+        self.hosts.push(Host::new(machine, stream(self.seed, Domain::Machine, node), wall_offset_ms));
+        self.arm(node);
+        node
+    }
+
+    /// Hands a command to a machine at the present instant.
+    pub fn command(&mut self, node: u32, command: C) {
+        self.queue.push(self.now, Happening::Input(node, Input::Command(command)));
+    }
+
+    /// Stops a host for good.
+    pub fn stop(&mut self, node: u32, how: Stop) {
+        let Some(host) = self.hosts.get_mut(node as usize) else { return };
+        host.alive = false;
+        if how == Stop::Freeze {
+            return;
+        }
+        let links: Vec<_> = host.links.values().copied().collect();
+        for (connection, side) in links {
+            self.transmit(connection, side, Segment::Reset);
+        }
+    }
+
+    /// Runs until `until`, which is the present afterwards.
+    pub fn run_until(&mut self, until: Instant, observer: &mut impl Observer<E, A, Q>) {
+        while let Some((at, happening)) = self.queue.pop_until(until) {
+            self.now = self.now.max(at);
+            match happening {
+                Happening::Wake(node) => self.wake(node, observer),
+                Happening::Input(node, input) => self.call(node, input, observer),
+                Happening::Arrive { connection, to, what } => self.arrive(connection, to, what, observer),
+            }
+        }
+        self.now = self.now.max(until);
+    }
+
+    /// The present.
+    #[must_use]
+    pub const fn now(&self) -> Instant {
+        self.now
+    }
+
+    /// The machine of a live host.
+    #[must_use]
+    pub fn machine(&self, node: u32) -> Option<&M> {
+        self.hosts.get(node as usize).filter(|host| host.alive).map(|host| &host.machine)
+    }
+
+    /// What a host has stored.
+    #[must_use]
+    pub fn stored(&self, node: u32) -> Option<&BTreeMap<String, Bytes>> {
+        self.hosts.get(node as usize).map(|host| &host.store)
+    }
+
+    /// Whose address this is.
+    #[must_use]
+    pub fn owner(&self, address: SocketAddr) -> Option<u32> {
+        self.listeners.get(&address).map(|(node, _)| *node)
+    }
+
+    /// What happened so far.
+    #[must_use]
+    pub const fn totals(&self) -> Totals {
+        self.totals
+    }
+
+    /// The digest of everything so far.
+    #[must_use]
+    pub const fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    fn wake(&mut self, node: u32, observer: &mut impl Observer<E, A, Q>) {
+        let now = self.now;
+        let Some(host) = self.hosts.get_mut(node as usize).filter(|host| host.alive) else { return };
+        host.armed = Instant::FAR_FUTURE;
+        if host.machine.poll_timeout().is_some_and(|due| due <= now) {
+            let mut outputs = Vec::new();
+            let at = crate::clock::at(now, host.wall_offset_ms);
+            host.machine.handle_timeout(&mut Context::new(at, &mut host.rng, &mut outputs));
+            self.account(node, 1, 0);
+            self.carry_out(node, outputs, observer);
+        }
+        self.arm(node);
+    }
+
+    fn call(&mut self, node: u32, input: Input<C, A>, observer: &mut impl Observer<E, A, Q>) {
+        let now = self.now;
+        let Some(host) = self.hosts.get_mut(node as usize).filter(|host| host.alive) else { return };
+        let mut outputs = Vec::new();
+        let at = crate::clock::at(now, host.wall_offset_ms);
+        host.machine.handle(input, &mut Context::new(at, &mut host.rng, &mut outputs));
+        self.carry_out(node, outputs, observer);
+        self.arm(node);
+    }
+
+    /// Sees to it that the host wakes exactly at its deadline. An earlier wake-up that waits already will look again.
+    fn arm(&mut self, node: u32) {
+        let Some(host) = self.hosts.get_mut(node as usize) else { return };
+        if let Some(due) = host.machine.poll_timeout()
+            && due < host.armed
+        {
+            host.armed = due;
+            self.queue.push(due.max(self.now), Happening::Wake(node));
+        }
+    }
+
+    fn account(&mut self, node: u32, kind: u8, detail: u64) {
+        self.totals.events += 1;
+        self.digest.event(self.now, node, kind, detail);
+    }
+
+    fn carry_out(&mut self, node: u32, outputs: Vec<Output<E, Q>>, observer: &mut impl Observer<E, A, Q>) {
+        for output in outputs {
+            match output {
+                Output::Listen { listener, address } => self.listen(node, listener, &address),
+                Output::Unlisten { listener } => self.listeners.retain(|_, owner| *owner != (node, listener)),
+                Output::Dial { link, address, from: _, role: _ } => self.dial(node, link, &address),
+                Output::Send { link, bytes } => self.with(node, link, |end| end.send(&bytes)),
+                Output::Finish { link } => self.with(node, link, connection::End::finish),
+                Output::Close { link, how } => self.with(node, link, |end| end.close(how)),
+                Output::Pause { link } => self.with(node, link, connection::End::pause),
+                Output::Resume { link } => self.with(node, link, connection::End::resume),
+                Output::Query { query, question } => self.ask(node, query, question, observer),
+                Output::Event(event) => observer.event(self.now, node, event),
+                Output::Message { .. } | Output::Datagram { .. } => self.totals.unsupported += 1,
+            }
+        }
+        self.flush(node);
+    }
+
+    fn listen(&mut self, node: u32, listener: ListenerId, wanted: &Address) {
+        let input = match host::bind(node, listener, wanted) {
+            Some(bound) if !self.listeners.contains_key(&bound) => {
+                self.listeners.insert(bound, (node, listener));
+                Input::Listening { listener, local: Address::Socket(bound) }
+            }
+            Some(_) => Input::ListenFailed { listener, cause: Cause::AddressInUse },
+            None => Input::ListenFailed { listener, cause: Cause::Unsupported },
+        };
+        self.queue.push(self.now, Happening::Input(node, input));
+    }
+
+    fn dial(&mut self, node: u32, link: LinkId, address: &Address) {
+        let id = self.next_connection;
+        self.next_connection += 1;
+        let target = match address {
+            Address::Socket(socket) => Ok(*socket),
+            Address::Name { .. } => Err(Cause::Unreachable),
+            Address::WebSocket { .. } | Address::Onion { .. } => Err(Cause::Unsupported),
+        };
+        let remote = target.unwrap_or_else(|_| host::address(node));
+        let owner = target.ok().and_then(|socket| self.listeners.get(&socket).copied());
+        let mut connection = Connection::new(node, link, host::ephemeral(node, id), remote);
+        if let Some((peer, _)) = owner {
+            connection.end_mut(Side::Acceptor).node = peer;
+        }
+        self.connections.insert(id, connection);
+        if let Some(host) = self.hosts.get_mut(node as usize) {
+            host.links.insert(link, (id, Side::Dialler));
+        }
+        match (target, owner) {
+            (Err(cause), _) => self.later(id, Side::Dialler, Duration::ZERO, Segment::Closed(cause)),
+            (Ok(_), Some(_)) => self.transmit(id, Side::Dialler, Segment::Open),
+            // An address that nobody ever had behaves as a host that is gone.
+            (Ok(_), None) if self.dead_dials == DeadDials::Refused => {
+                self.later(id, Side::Dialler, Duration::from_millis(50), Segment::Refused);
+            }
+            (Ok(_), None) => {}
+        }
+    }
+
+    fn ask(
+        &mut self,
+        node: u32,
+        query: QueryId,
+        question: pleach_core::link::Question<Q>,
+        observer: &mut impl Observer<E, A, Q>,
+    ) {
+        let Some(host) = self.hosts.get_mut(node as usize) else { return };
+        let answer = match host.answer(question) {
+            Ok(answer) => Some(answer),
+            Err(other) => observer.asked(self.now, node, other).map(Answer::Other),
+        };
+        if let Some(answer) = answer {
+            let at = self.now + host::STORE_DELAY;
+            self.queue.push(at, Happening::Input(node, Input::Answer { query, answer }));
+        }
+    }
+
+    fn with(&mut self, node: u32, link: LinkId, act: impl FnOnce(&mut connection::End)) {
+        let place = self.hosts.get(node as usize).and_then(|host| host.links.get(&link).copied());
+        match place.and_then(|(id, side)| Some((id, side, self.connections.get_mut(&id)?))) {
+            Some((id, side, connection)) => {
+                act(connection.end_mut(side));
+                if let Some(host) = self.hosts.get_mut(node as usize)
+                    && !host.touched.contains(&(id, side))
+                {
+                    host.touched.push((id, side));
+                }
+            }
+            None => self.totals.stale += 1,
+        }
+    }
+
+    /// Puts on its way what the machine's last call left at the ends that it touched.
+    fn flush(&mut self, node: u32) {
+        let Some(host) = self.hosts.get_mut(node as usize) else { return };
+        for (id, side) in std::mem::take(&mut host.touched) {
+            self.flush_end(id, side);
+        }
+    }
+
+    fn flush_end(&mut self, id: u64, side: Side) {
+        let Some(connection) = self.connections.get_mut(&id) else { return };
+        let outcome = connection.end_mut(side).flush(&mut self.cuts);
+        for piece in outcome.pieces {
+            self.transmit(id, side, Segment::Bytes(piece));
+        }
+        if outcome.finish {
+            self.transmit(id, side, Segment::Finish);
+        }
+        if outcome.reset {
+            self.transmit(id, side, Segment::Reset);
+        }
+        if outcome.resumed {
+            self.later(id, side, Duration::ZERO, Segment::Resumed);
+        }
+        if outcome.written > 0 {
+            self.later(id, side, Duration::ZERO, Segment::Written(outcome.written));
+        }
+        if outcome.closed {
+            self.later(id, side, Duration::ZERO, Segment::Closed(Cause::Finished));
+        }
+    }
+
+    /// Sends a segment to the other end.
+    fn transmit(&mut self, id: u64, from: Side, what: Segment) {
+        let Some(connection) = self.connections.get(&id) else { return };
+        let (here, there) = (connection.end(from).node, connection.end(from.other()).node);
+        let delay = self.latency.between(here, there);
+        self.queue.push(self.now + delay, Happening::Arrive { connection: id, to: from.other(), what });
+    }
+
+    fn later(&mut self, id: u64, to: Side, delay: Duration, what: Segment) {
+        self.queue.push(self.now + delay, Happening::Arrive { connection: id, to, what });
+    }
+
+    fn arrive(&mut self, id: u64, to: Side, what: Segment, observer: &mut impl Observer<E, A, Q>) {
+        let Some(connection) = self.connections.get_mut(&id) else { return };
+        let node = connection.end(to).node;
+        let alive = self.hosts.get(node as usize).is_some_and(|host| host.alive);
+        if !alive {
+            return self.arrive_at_the_dead(id, to, &what);
+        }
+        if matches!(what, Segment::Open) {
+            return self.accept(id, observer);
+        }
+        let remote = connection.end(to.other()).local;
+        let local = connection.end(to).local;
+        let end = connection.end_mut(to);
+        let Some(link) = end.link else { return };
+        let (size, kind) = (what.size(), what.kind());
+        let reaction = end.take(what);
+        if reaction.refused_bytes {
+            self.transmit(id, to, Segment::Reset);
+        }
+        if reaction.read > 0 {
+            self.totals.pieces += 1;
+            self.totals.bytes += reaction.read as u64;
+            self.transmit(id, to, Segment::Read(reaction.read));
+        }
+        if reaction.flush {
+            self.flush_end(id, to);
+        }
+        self.account(node, kind, link.0 ^ size);
+        let input = match reaction.tell {
+            connection::Tell::Nothing => return,
+            connection::Tell::Opened => Input::Opened {
+                link,
+                via: Via::Dialled,
+                local: local.into_address(),
+                remote: remote.into_address(),
+            },
+            connection::Tell::Received(bytes) => Input::Received { link, bytes },
+            connection::Tell::Finished => Input::Finished { link },
+            connection::Tell::Written(count) => Input::Written { link, count },
+            connection::Tell::Closed(cause) => {
+                self.forget(id, to, node, link);
+                Input::Closed { link, cause }
+            }
+        };
+        self.call(node, input, observer);
+    }
+
+    /// A host that is gone answers dials and bytes with a reset, or not at all.
+    fn arrive_at_the_dead(&mut self, id: u64, to: Side, what: &Segment) {
+        let answer = match what {
+            Segment::Open => Segment::Refused,
+            Segment::Accepted | Segment::Bytes(_) | Segment::Finish => Segment::Reset,
+            Segment::Refused
+            | Segment::Read(_)
+            | Segment::Reset
+            | Segment::Written(_)
+            | Segment::Resumed
+            | Segment::Closed(_) => return,
+        };
+        if self.dead_dials == DeadDials::Refused {
+            self.transmit(id, to, answer);
+        }
+    }
+
+    fn accept(&mut self, id: u64, observer: &mut impl Observer<E, A, Q>) {
+        let Some(connection) = self.connections.get_mut(&id) else { return };
+        let (node, wanted) = (connection.end(Side::Acceptor).node, connection.end(Side::Acceptor).local);
+        let remote = connection.end(Side::Dialler).local;
+        let Some((_, listener)) = self.listeners.get(&wanted).copied() else {
+            connection.end_mut(Side::Acceptor).refuse();
+            return self.transmit(id, Side::Acceptor, Segment::Refused);
+        };
+        let link = LinkId(LinkId::ACCEPTED + id);
+        connection.end_mut(Side::Acceptor).accept(link);
+        if let Some(host) = self.hosts.get_mut(node as usize) {
+            host.links.insert(link, (id, Side::Acceptor));
+        }
+        self.totals.opened += 1;
+        self.transmit(id, Side::Acceptor, Segment::Accepted);
+        self.account(node, 2, link.0);
+        let via = Via::Accepted { listener };
+        let input = Input::Opened { link, via, local: wanted.into_address(), remote: remote.into_address() };
+        self.call(node, input, observer);
+    }
+
+    /// Forgets a closed end, and the connection with its second end.
+    fn forget(&mut self, id: u64, side: Side, node: u32, link: LinkId) {
+        if let Some(host) = self.hosts.get_mut(node as usize) {
+            host.links.remove(&link);
+        }
+        let other = self.connections.get(&id).map(|connection| connection.end(side.other()));
+        // The other end may still hear of it; a host that is gone will not.
+        let over = other.is_none_or(|end| {
+            end.is_closed() || !self.hosts.get(end.node as usize).is_some_and(|host| host.alive)
+        });
+        if over {
+            self.connections.remove(&id);
+        }
+    }
+}
+
+impl Segment {
+    const fn size(&self) -> u64 {
+        match self {
+            Self::Bytes(bytes) => bytes.len() as u64,
+            Self::Read(count) | Self::Written(count) => *count as u64,
+            Self::Open
+            | Self::Accepted
+            | Self::Refused
+            | Self::Finish
+            | Self::Reset
+            | Self::Resumed
+            | Self::Closed(_) => 0,
+        }
+    }
+
+    const fn kind(&self) -> u8 {
+        match self {
+            Self::Open => 2,
+            Self::Accepted => 3,
+            Self::Refused => 4,
+            Self::Bytes(_) => 5,
+            Self::Read(_) => 6,
+            Self::Finish => 7,
+            Self::Reset => 8,
+            Self::Written(_) => 9,
+            Self::Closed(_) => 10,
+            Self::Resumed => 11,
+        }
+    }
+}
+
+/// Socket addresses as the vocabulary has them.
+trait IntoAddress {
+    fn into_address(self) -> Address;
+}
+
+impl IntoAddress for SocketAddr {
+    fn into_address(self) -> Address {
+        Address::Socket(self)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,66 @@
+//! What a workload needs of a network, whatever its fidelity.
+
+use bytes::Bytes;
+use pleach_core::Instant;
+
+use crate::digest::Digest;
+use crate::graph::Graph;
+use crate::record::Record;
+
+/// A simulated network of nodes in one topic.
+///
+/// Nodes are numbered from 0 in the order of [`Network::join`]. Everything happens at the present instant, which only
+/// [`Network::run_until`] moves.
+pub trait Network {
+    /// Runs until `until`, which is the present afterwards.
+    fn run_until(&mut self, until: Instant);
+
+    /// The next node starts, and joins through these.
+    fn join(&mut self, contacts: &[u32]);
+
+    /// A node says goodbye and stops.
+    fn leave(&mut self, node: u32);
+
+    /// Nodes stop without a word; their links break.
+    fn crash(&mut self, nodes: &[u32]);
+
+    /// A node publishes a payload that starts with the number of the message ([`crate::record::message_of`]).
+    fn publish(&mut self, node: u32, payload: Bytes);
+
+    /// Who counts whom as a neighbour.
+    fn graph(&self) -> Graph;
+
+    /// What was counted so far.
+    fn record(&self) -> &Record;
+
+    /// The same, to note what the network itself does not see.
+    fn record_mut(&mut self) -> &mut Record;
+
+    /// What machines and links add to the count: taken once, at the end.
+    fn tally(&self) -> Tally;
+}
+
+/// Figures of a whole network at the end of a run.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Tally {
+    /// Calls into nodes.
+    pub events: u64,
+    /// Channel handshakes that were completed; none where links are not encrypted.
+    pub handshakes: Option<u64>,
+    /// Links that stood without a handshake.
+    pub unprotected: u64,
+    /// Whether every live node holds the newest HEAD of every other; none where there are no HEADs.
+    pub heads_converged: Option<bool>,
+    /// The digest of the run.
+    pub digest: Digest,
+    /// Room in the active view: `Amin` and `A`.
+    pub capacity: (usize, usize),
+    /// Peers that were accused of breaking a rule. All nodes are honest: there must be none.
+    pub accused: u64,
+    /// The first of these accusations, in words.
+    pub first_accusation: Option<String>,
+    /// Messages that a node gave up on.
+    pub lost: u64,
+    /// Outputs that named a link that was not there.
+    pub stale: u64,
+}

@@ -1,0 +1,213 @@
+//! Runs a scenario: builds the network, carries out the plan, computes the figures, compares them with what is
+//! expected.
+
+use std::fmt;
+use std::time::Duration;
+
+use pleach_core::Instant;
+
+use crate::clock::millis;
+use crate::latency::Latency;
+use crate::memory::resident;
+use crate::model::Model;
+use crate::network::Network;
+use crate::record::payload;
+use crate::rng::{Domain, stream};
+use crate::scenario::{Fidelity, Miss, Scenario};
+use crate::summary::{Seen, Summary};
+use crate::workload::{Plan, Step};
+
+/// How far a run has come.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Progress {
+    /// What is going on.
+    pub stage: Stage,
+    /// Simulated milliseconds since the start.
+    pub done_ms: u64,
+    /// Simulated milliseconds of the whole run.
+    pub of_ms: u64,
+}
+
+/// What is going on in a run.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Stage {
+    /// Nodes join, and the overlay settles.
+    WarmUp,
+    /// This message was published.
+    Broadcast(u32),
+    /// Nothing is published any more.
+    Drain,
+}
+
+impl fmt::Display for Stage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::WarmUp => f.write_str("warm-up"),
+            Self::Broadcast(number) => write!(f, "broadcast {number}"),
+            Self::Drain => f.write_str("drain"),
+        }
+    }
+}
+
+/// How a run ended.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Outcome {
+    /// The figures.
+    pub summary: Summary,
+    /// Promises that must hold in every run and were broken.
+    pub broken: Vec<String>,
+    /// Expectations of the scenario that were missed.
+    pub missed: Vec<Miss>,
+}
+
+/// A run that could not be started.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum RunError {
+    /// Whole nodes are not part of this build.
+    NoWireFidelity,
+}
+
+impl fmt::Display for RunError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoWireFidelity => f.write_str("fidelity = \"wire\" is not available yet; use fidelity = \"model\""),
+        }
+    }
+}
+
+impl std::error::Error for RunError {}
+
+/// Runs a scenario with a seed. The same two give the same outcome, real time and memory aside.
+///
+/// # Errors
+/// When the network of this fidelity cannot be built.
+pub fn run(scenario: &Scenario, seed: u64, watch: &mut dyn FnMut(Progress)) -> Result<Outcome, RunError> {
+    let before = resident();
+    let started = std::time::Instant::now();
+    let mut network = match scenario.fidelity {
+        Fidelity::Model => Model::new(scenario, seed, latency(scenario, seed)),
+        Fidelity::Wire => return Err(RunError::NoWireFidelity),
+    };
+    let (mut summary, broken, at_peak) = drive(scenario, seed, &mut network, watch);
+    let elapsed = started.elapsed().as_micros().max(1);
+    let per_second = u128::from(summary.events) * 1_000_000 / elapsed;
+    summary.events_per_second = u64::try_from(per_second).ok();
+    summary.bytes_per_node =
+        at_peak.zip(before).map(|(peak, before)| peak.saturating_sub(before) / summary.nodes.max(1) as u64);
+    let missed = scenario.expectations().iter().flat_map(|bounds| bounds.check(&summary)).collect();
+    Ok(Outcome { summary, broken, missed })
+}
+
+/// The delays of a scenario.
+#[must_use]
+pub fn latency(scenario: &Scenario, seed: u64) -> Latency {
+    let ms = Duration::from_millis;
+    Latency::new(seed, ms(scenario.latency_min_ms), ms(scenario.latency_max_ms))
+}
+
+/// Carries out the plan. Returns the figures, the broken promises, and the memory in use after the last broadcast.
+pub fn drive(
+    scenario: &Scenario,
+    seed: u64,
+    network: &mut dyn Network,
+    watch: &mut dyn FnMut(Progress),
+) -> (Summary, Vec<String>, Option<u64>) {
+    let plan = Plan::new(scenario, seed);
+    let mut drive = Drive::new(&plan, network, watch);
+    let mut rng = stream(seed, Domain::Workload, 1);
+    let size = scenario.payload_bytes as usize;
+    let mut before = None;
+    for (at, step) in &plan.steps {
+        drive.advance(*at);
+        match step {
+            Step::Join { contacts } => {
+                drive.network.record_mut().joins(*at);
+                drive.network.join(contacts);
+            }
+            Step::Crash { nodes } => drive.network.crash(nodes),
+            Step::Leave { node } => drive.network.leave(*node),
+            Step::Publish { node } => {
+                let record = drive.network.record_mut();
+                before.get_or_insert((record.control, record.payloads));
+                let number = u32::try_from(record.messages().len()).unwrap_or(u32::MAX);
+                record.published(*at, *node);
+                drive.network.publish(*node, payload(number, size, &mut rng));
+                drive.stage = Stage::Broadcast(number + 1);
+            }
+        }
+    }
+    let last = drive.now + Duration::from_millis(scenario.pace_ms);
+    drive.advance(last.min(plan.end));
+    let at_peak = resident();
+    let record = drive.network.record();
+    let (control, payloads) = before.unwrap_or_default();
+    let (control, payloads) = (record.control.since(&control), record.payloads.since(&payloads));
+    drive.stage = Stage::Drain;
+    drive.advance(plan.end);
+    let (graph, tally) = (drive.network.graph(), drive.network.tally());
+    let seen = Seen { graph, healed_at: drive.healed_at, control, payloads, tally };
+    let summary = Summary::new(seed, &plan, drive.network.record(), &seen);
+    (summary, broken_promises(drive.network, &seen), at_peak)
+}
+
+/// Promises of every run, whatever the scenario expects.
+fn broken_promises(network: &dyn Network, seen: &Seen) -> Vec<String> {
+    let record = network.record();
+    let promises = [
+        (record.delivered_twice, "messages were delivered twice at one node"),
+        (record.unknown, "deliveries of something that nobody published"),
+        (seen.tally.accused, "accusations among honest nodes"),
+        (seen.tally.unprotected, "links without a handshake"),
+        (seen.tally.stale, "messages sent where there was no link"),
+    ];
+    let broken = promises.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}"));
+    broken.chain(seen.tally.first_accusation.clone()).collect()
+}
+
+/// A run under way.
+struct Drive<'a> {
+    network: &'a mut dyn Network,
+    watch: &'a mut dyn FnMut(Progress),
+    now: Instant,
+    end: Instant,
+    stage: Stage,
+    killed_at: Option<Instant>,
+    healed_at: Option<Instant>,
+    probe_every: Duration,
+}
+
+impl<'a> Drive<'a> {
+    fn new(plan: &Plan, network: &'a mut dyn Network, watch: &'a mut dyn FnMut(Progress)) -> Self {
+        let thousands = u32::try_from(plan.joined.len() / 1000).unwrap_or(u32::MAX).max(1);
+        Self {
+            network,
+            watch,
+            now: Instant::ORIGIN,
+            end: plan.end,
+            stage: Stage::WarmUp,
+            killed_at: plan.killed_at,
+            healed_at: None,
+            // Looking at the whole overlay costs as much as some thousand events.
+            probe_every: Duration::from_millis(100) * thousands,
+        }
+    }
+
+    /// Runs until `to`, in steps of at most a second, looking at the overlay while it is not healed.
+    fn advance(&mut self, to: Instant) {
+        while self.now < to {
+            let probing = self.healed_at.is_none() && self.killed_at.is_some_and(|killed| killed <= self.now);
+            let stride = if probing { self.probe_every } else { Duration::from_secs(1) };
+            self.now = to.min(self.now + stride);
+            self.network.run_until(self.now);
+            if probing && self.network.graph().components().len() <= 1 {
+                self.healed_at = Some(self.now);
+            }
+            let (done_ms, of_ms) = (millis(Instant::ORIGIN, self.now), millis(Instant::ORIGIN, self.end));
+            (self.watch)(Progress { stage: self.stage, done_ms, of_ms });
+        }
+        self.network.run_until(to);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,244 @@
+//! What happens in a run, planned in full before it starts: who joins, stops and publishes when.
+
+use std::time::Duration;
+
+use pleach_core::Instant;
+use pleach_core::rng::{choose_to_front, index};
+use rand_chacha::ChaCha8Rng;
+
+use crate::rng::{Domain, stream};
+use crate::scenario::{Churn, Scenario, Sources};
+
+/// One thing that happens.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Step {
+    /// The next node joins through these.
+    Join {
+        /// Nodes that started earlier.
+        contacts: Vec<u32>,
+    },
+    /// These stop without a word, at once.
+    Crash {
+        /// Who.
+        nodes: Vec<u32>,
+    },
+    /// One stops with a word.
+    Leave {
+        /// Who.
+        node: u32,
+    },
+    /// One publishes the next message.
+    Publish {
+        /// Who.
+        node: u32,
+    },
+}
+
+/// Everything that happens, in order.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Plan {
+    /// When, and what.
+    pub steps: Vec<(Instant, Step)>,
+    /// When each node joins.
+    pub joined: Vec<Instant>,
+    /// Which nodes are alive at the end.
+    pub alive: Vec<bool>,
+    /// When the mass kill happens, if there is one.
+    pub killed_at: Option<Instant>,
+    /// When the run is over.
+    pub end: Instant,
+}
+
+impl Plan {
+    /// The plan of a scenario for one seed.
+    #[must_use]
+    pub fn new(scenario: &Scenario, seed: u64) -> Self {
+        let mut plan = Planner::new(seed);
+        plan.joins(scenario);
+        let warm = Instant::ORIGIN + scenario.warm();
+        let pace = Duration::from_millis(scenario.pace_ms);
+        let mut first = warm;
+        if scenario.victims() > 0 {
+            plan.kill(warm, scenario.victims());
+            first = warm + pace;
+        }
+        plan.publish(scenario, first, pace);
+        plan.finish(first + pace * (scenario.messages - 1) + Duration::from_millis(scenario.drain_ms))
+    }
+}
+
+struct Planner {
+    plan: Plan,
+    /// Nodes that are alive at the point that planning has reached.
+    live: Vec<u32>,
+    topology: ChaCha8Rng,
+    workload: ChaCha8Rng,
+    churn: ChaCha8Rng,
+}
+
+impl Planner {
+    fn new(seed: u64) -> Self {
+        Self {
+            plan: Plan::default(),
+            live: Vec::new(),
+            topology: stream(seed, Domain::Topology, 0),
+            workload: stream(seed, Domain::Workload, 0),
+            churn: stream(seed, Domain::Churn, 0),
+        }
+    }
+
+    fn joins(&mut self, scenario: &Scenario) {
+        for node in 0..scenario.nodes {
+            let at = Instant::ORIGIN + Duration::from_millis(scenario.join_ms) * node;
+            self.join(at, (0..node.min(scenario.contacts)).collect());
+        }
+    }
+
+    fn join(&mut self, at: Instant, contacts: Vec<u32>) {
+        let node = u32::try_from(self.plan.joined.len()).unwrap_or(u32::MAX);
+        self.plan.joined.push(at);
+        self.plan.alive.push(true);
+        self.live.push(node);
+        self.plan.steps.push((at, Step::Join { contacts }));
+    }
+
+    fn kill(&mut self, at: Instant, victims: u32) {
+        let victims = victims as usize;
+        choose_to_front(&mut self.churn, &mut self.live, victims);
+        let survivors = self.live.split_off(victims.min(self.live.len()));
+        let mut nodes = std::mem::replace(&mut self.live, survivors);
+        nodes.sort_unstable();
+        self.live.sort_unstable();
+        for node in &nodes {
+            self.mark_dead(*node);
+        }
+        self.plan.killed_at = Some(at);
+        self.plan.steps.push((at, Step::Crash { nodes }));
+    }
+
+    fn publish(&mut self, scenario: &Scenario, first: Instant, pace: Duration) {
+        let sources = match scenario.sources {
+            Sources::Many => Vec::new(),
+            Sources::Some(count) => {
+                let mut candidates = self.live.clone();
+                choose_to_front(&mut self.workload, &mut candidates, count as usize);
+                candidates.truncate(count as usize);
+                candidates
+            }
+        };
+        let mut next_churn = first;
+        for number in 0..scenario.messages {
+            let at = first + pace * number;
+            if let Some(churn) = &scenario.churn {
+                while next_churn <= at {
+                    self.replace_one(next_churn, scenario, churn, &sources);
+                    next_churn += Duration::from_millis(churn.every_ms);
+                }
+            }
+            let turn = number as usize % sources.len().max(1);
+            let random = index(&mut self.workload, self.live.len()).and_then(|index| self.live.get(index));
+            if let Some(node) = sources.get(turn).or(random).copied() {
+                self.plan.steps.push((at, Step::Publish { node }));
+            }
+        }
+    }
+
+    /// A random node stops and a new one joins through random live ones.
+    fn replace_one(&mut self, at: Instant, scenario: &Scenario, churn: &Churn, spared: &[u32]) {
+        let polite = index(&mut self.churn, 100).is_some_and(|drawn| drawn < usize::from(churn.polite_percent));
+        let Some(place) = index(&mut self.churn, self.live.len()) else { return };
+        let node = self.live.get(place).copied().filter(|node| !spared.contains(node));
+        if let Some(node) = node {
+            self.live.remove(place);
+            self.mark_dead(node);
+            let step = if polite { Step::Leave { node } } else { Step::Crash { nodes: vec![node] } };
+            self.plan.steps.push((at, step));
+        }
+        let mut contacts = self.live.clone();
+        choose_to_front(&mut self.topology, &mut contacts, scenario.contacts as usize);
+        contacts.truncate(scenario.contacts as usize);
+        self.join(at, contacts);
+    }
+
+    fn mark_dead(&mut self, node: u32) {
+        if let Some(alive) = self.plan.alive.get_mut(node as usize) {
+            *alive = false;
+        }
+    }
+
+    fn finish(mut self, end: Instant) -> Plan {
+        self.plan.end = end;
+        self.plan
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan(settings: &[&str]) -> Plan {
+        let settings: Vec<_> = settings.iter().map(|setting| (*setting).to_owned()).collect();
+        Plan::new(&Scenario::parse("test.toml", "nodes = 100\nmessages = 20", &settings).unwrap(), 0)
+    }
+
+    fn publishers(plan: &Plan) -> Vec<u32> {
+        let of = |(_, step): &(Instant, Step)| match step {
+            Step::Publish { node } => Some(*node),
+            Step::Join { .. } | Step::Crash { .. } | Step::Leave { .. } => None,
+        };
+        plan.steps.iter().filter_map(of).collect()
+    }
+
+    #[test]
+    fn joins_are_a_millisecond_apart_through_ten_contacts_then_a_minute_of_quiet() {
+        let plan = plan(&[]);
+        assert_eq!(plan.joined[99], Instant::from_micros(99_000));
+        assert_eq!(plan.steps[0].1, Step::Join { contacts: vec![] });
+        assert_eq!(plan.steps[3].1, Step::Join { contacts: vec![0, 1, 2] });
+        assert_eq!(plan.steps[99].1, Step::Join { contacts: (0..10).collect() });
+        assert_eq!(plan.steps[100].0, Instant::from_micros(60_099_000));
+        assert_eq!(plan.steps[101].0, Instant::from_micros(61_099_000));
+        assert_eq!(plan.end, Instant::from_micros(60_099_000 + 19_000_000 + 30_000_000));
+    }
+
+    #[test]
+    fn sources_are_one_some_or_many() {
+        let distinct = |setting| {
+            let mut publishers = publishers(&plan(&[setting]));
+            assert_eq!(publishers.len(), 20);
+            publishers.sort_unstable();
+            publishers.dedup();
+            publishers.len()
+        };
+        assert_eq!(distinct("sources=one"), 1);
+        assert_eq!(distinct("sources=3"), 3);
+        assert!(distinct("sources=many") > 10);
+    }
+
+    #[test]
+    fn a_kill_takes_its_share_and_the_dead_do_not_publish() {
+        let plan = plan(&["kill=90%", "sources=many"]);
+        assert_eq!(plan.alive.iter().filter(|alive| **alive).count(), 10);
+        assert!(publishers(&plan).iter().all(|node| plan.alive[*node as usize]));
+        assert_eq!(plan.killed_at, Some(Instant::from_micros(60_099_000)));
+        assert_eq!(plan.steps[101].0, Instant::from_micros(61_099_000));
+    }
+
+    #[test]
+    fn churn_replaces_nodes_and_spares_the_source() {
+        let plan = plan(&["churn.every_ms=100", "sources=one"]);
+        assert!(plan.joined.len() > 250);
+        let live = plan.alive.iter().filter(|alive| **alive).count();
+        assert!((100..110).contains(&live), "{live}");
+        assert!(plan.alive[publishers(&plan)[0] as usize]);
+        assert!(plan.steps.iter().any(|(_, step)| matches!(step, Step::Leave { .. })));
+        assert!(plan.steps.is_sorted_by_key(|(at, _)| *at));
+    }
+
+    #[test]
+    fn a_draw_in_one_place_shifts_nothing_elsewhere() {
+        assert_eq!(publishers(&plan(&["payload_bytes=9", "pace_ms=7"])), publishers(&plan(&[])));
+        let scenario = Scenario::parse("test.toml", "nodes = 100\nmessages = 20", &[]).unwrap();
+        assert_ne!(Plan::new(&scenario, 1), Plan::new(&scenario, 2));
+    }
+}
