@@ -3,5 +3,7 @@
 
 #[path = "support/vectors.rs"]
 mod harness;
+#[path = "topics/mesh.rs"]
+mod mesh;
 #[path = "topics/solcial_content.rs"]
 mod solcial_content;
