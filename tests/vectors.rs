@@ -3,7 +3,5 @@
 
 #[path = "support/vectors.rs"]
 mod harness;
-#[path = "topics/mesh.rs"]
-mod mesh;
-#[path = "topics/solcial_content.rs"]
-mod solcial_content;
+#[path = "topics/overlay.rs"]
+mod overlay;
