@@ -328,3 +328,47 @@ fn halves_identify_repeatedly_and_complete_in_any_order() {
     assert_eq!(bench.step(Step::Established), [Output::Established { peer: 7 }]);
     assert_eq!(bench.driver.machine().peer(), Some(7));
 }
+
+#[test]
+fn laws_hold_for_random_inputs() {
+    use rand_core::Rng;
+    let mut random = ChaCha8Rng::seed_from_u64(7);
+    let mut endings = alloc::collections::BTreeSet::new();
+    for _ in 0..2_000 {
+        let mut bench = Bench::new(Config { waiting_max: 4, ..Config::default() });
+        let mut over = false;
+        for _ in 0..40 {
+            let [kind, step, flag, skip] = random.next_u32().to_le_bytes();
+            let steps = [
+                Step::Emit("x"),
+                Step::Identified(flag % 2),
+                Step::Stage(Duration::from_secs(skip.into())),
+                Step::Readable,
+                Step::Established,
+                Step::Stranger,
+                Step::Refused,
+                Step::Violation(flag.into()),
+            ];
+            let how = [Closing::Linger, Closing::Flush, Closing::Abort][usize::from(flag % 3)];
+            let outputs = match kind % 16 {
+                0..=5 => bench.step(steps[usize::from(step % 8)]),
+                6 | 7 => bench.answer(flag % 2, if skip % 8 == 0 { Err(1) } else { Ok(()) }),
+                8 => bench.item(1, usize::from(skip) << 8),
+                9 => bench.feed(Input::Malformed),
+                10 => bench.feed(Input::Busy(flag % 2 == 0)),
+                11 => bench.close((step % 2 == 0).then_some(1), how),
+                12 if flag == 0 => bench.feed(Input::Closed),
+                _ => bench.at(bench.micros + u64::from(skip) * SECOND / 16),
+            };
+            assert!(!over || outputs.is_empty(), "L7: {outputs:?}");
+            over = bench.driver.machine().is_ended();
+            assert!(!over || bench.driver.poll_timeout().is_none());
+            for output in outputs {
+                if let Output::Abort(ended) | Output::Close(ended) = output {
+                    endings.insert(ended);
+                }
+            }
+        }
+    }
+    assert_eq!(endings.len(), 8, "{endings:?}");
+}
