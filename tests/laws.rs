@@ -11,7 +11,6 @@ static ALLOCATOR: Counting = Counting;
 mod machines {
     use pleach_tests::laws::campaign;
     use pleach_tests::subjects::broadcast::Swarm;
-    use pleach_tests::subjects::establishment::Stream;
     use pleach_tests::subjects::overlay::Neighbourhood;
     use pleach_tests::subjects::session::Link;
 
@@ -23,11 +22,6 @@ mod machines {
     #[test]
     fn overlay_obeys_the_laws() {
         campaign::<Neighbourhood>(200, 6000);
-    }
-
-    #[test]
-    fn establishment_obeys_the_laws() {
-        campaign::<Stream>(1500, 200);
     }
 
     #[test]

@@ -4,18 +4,12 @@
 
 use pleach_tests::laws::{self, Subject, Tally};
 use pleach_tests::subjects::broadcast::Swarm;
-use pleach_tests::subjects::establishment::Stream;
 use pleach_tests::subjects::overlay::Neighbourhood;
 use pleach_tests::subjects::session::Link;
 
 /// `broadcast`.
 pub fn broadcast(data: &[u8]) {
     obeys::<Swarm>(data);
-}
-
-/// `mesh::establishment`.
-pub fn establishment(data: &[u8]) {
-    obeys::<Stream>(data);
 }
 
 /// `overlay`.

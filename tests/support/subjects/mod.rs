@@ -1,7 +1,6 @@
 //! The machines of core, each with surroundings that make its inputs telling.
 
 pub mod broadcast;
-pub mod establishment;
 pub mod overlay;
 pub mod session;
 

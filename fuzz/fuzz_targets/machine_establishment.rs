@@ -1,3 +1,0 @@
-//! The libFuzzer program of `machine_establishment`.
-#![no_main]
-libfuzzer_sys::fuzz_target!(|data: &[u8]| pleach_fuzz::machine::establishment(data));
