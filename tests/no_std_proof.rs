@@ -31,8 +31,10 @@ use pleach_core::machine::{At, Machine};
 use pleach_core::mesh::Command;
 use pleach_core::mesh::establishment::Motive;
 use pleach_core::mesh::heads::Fields as HeadFields;
+use pleach_core::mesh::node::Node;
 use pleach_core::mesh::rpc::payload_max;
 use pleach_core::mesh::rpc::raw::Rpc;
+use pleach_core::mesh::signed::AGE_MAX;
 use pleach_core::overlay::Priority;
 use pleach_core::peers::Book;
 use pleach_core::peers::dial::Dialler;
@@ -132,6 +134,8 @@ fn networks() {
     black_box(Command::Shutdown);
     black_box(Motive::of(1));
     black_box(HeadFields::from_body(&[]).is_ok());
+    black_box::<fn(&Node) -> Option<Instant>>(Node::poll_timeout);
+    black_box(AGE_MAX);
     black_box(payload_max("topic"));
     black_box(Rpc::decode(&[]).is_ok());
 }
