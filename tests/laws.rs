@@ -12,6 +12,7 @@ mod machines {
     use pleach_tests::laws::campaign;
     use pleach_tests::subjects::broadcast::Swarm;
     use pleach_tests::subjects::overlay::Neighbourhood;
+    use pleach_tests::subjects::session::Link;
 
     #[test]
     fn broadcast_obeys_the_laws() {
@@ -21,6 +22,11 @@ mod machines {
     #[test]
     fn overlay_obeys_the_laws() {
         campaign::<Neighbourhood>(200, 6000);
+    }
+
+    #[test]
+    fn session_obeys_the_laws() {
+        campaign::<Link>(1500, 250);
     }
 }
 

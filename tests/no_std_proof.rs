@@ -5,24 +5,47 @@
 #![no_std]
 #![no_main]
 
+extern crate alloc;
+
 use core::alloc::{GlobalAlloc, Layout};
 use core::hint::black_box;
 use core::panic::PanicInfo;
 use core::time::Duration;
 
+use pleach_core::admission::Level;
 use pleach_core::bounded::Bucket;
 use pleach_core::broadcast::Id;
+use pleach_core::channel::identify::Info;
+use pleach_core::channel::multistream::Negotiation;
+use pleach_core::channel::noise::Payload;
+use pleach_core::channel::ping::Echo;
+use pleach_core::channel::yamux::Flags;
+use pleach_core::channel::{Channel, StreamId};
 use pleach_core::deadline::Deadlines;
+use pleach_core::heads::Admission;
 use pleach_core::identity::PeerId;
 use pleach_core::identity::stamp::Stamp;
+use pleach_core::ip::Class;
 use pleach_core::link::LinkId;
-use pleach_core::machine::At;
+use pleach_core::machine::{At, Machine};
 use pleach_core::mesh::Command;
+use pleach_core::mesh::establishment::Motive;
+use pleach_core::mesh::heads::Fields as HeadFields;
+use pleach_core::mesh::node::Node;
+use pleach_core::mesh::rpc::payload_max;
+use pleach_core::mesh::rpc::raw::Rpc;
+use pleach_core::mesh::signed::AGE_MAX;
 use pleach_core::overlay::Priority;
+use pleach_core::peers::Book;
+use pleach_core::peers::dial::Dialler;
+use pleach_core::queue::Outgoing;
 use pleach_core::rng::below;
+use pleach_core::session::Closing;
 use pleach_core::stats::count;
 use pleach_core::time::Instant;
+use pleach_core::wire::cbor::validate;
 use pleach_core::wire::frame::{Deframer, Prefix};
+use pleach_core::wire::multiaddr::Multiaddr;
 use pleach_core::wire::protobuf::Fields;
 use pleach_core::wire::{Reader, base58::encode, varint::read};
 use rand_core::CryptoRng;
@@ -77,20 +100,42 @@ fn foundation() {
     black_box(PeerId::from_bytes(&[]));
     black_box(Stamp([0; 24]).proves(&[0; 32], 1));
     black_box(At { now, ..At::default() });
+    black_box(Class::of(core::net::Ipv4Addr::LOCALHOST.into()));
     black_box(LinkId(LinkId::ACCEPTED));
     black_box::<fn(&mut dyn CryptoRng) -> u64>(|generator| below(generator, 3));
     count(&mut 0);
     black_box(encode(&[1, 2, 3]));
+    black_box(validate(&[0]).is_ok());
     black_box(read(&mut Reader::new(&[1])).is_ok());
     black_box(Deframer::new(Prefix::Varint, 10).buffered());
+    black_box(Multiaddr::try_from([].as_slice()).is_ok());
     black_box(Fields::new(&[]).count());
 }
 
 fn capabilities() {
+    black_box(Level(0));
     black_box(Id::of(b"payload"));
+    black_box::<fn(&Channel) -> Option<Instant>>(Channel::poll_timeout);
+    black_box(StreamId(1));
+    black_box(Info::decode(&[]).is_ok());
+    black_box::<fn(&mut alloc::vec::Vec<u8>) -> Negotiation>(Negotiation::listener);
+    black_box(Payload::decode(&[]).is_ok());
+    black_box::<Option<Echo>>(None);
+    black_box(Flags::SYN);
+    black_box(Admission::Open);
     black_box(Priority::Low);
+    black_box::<fn(&Book<u8>) -> usize>(Book::len);
+    black_box::<fn(&Dialler<u8>) -> usize>(Dialler::len);
+    black_box::<Option<Outgoing<u8>>>(None);
+    black_box(Closing::Flush);
 }
 
 fn networks() {
     black_box(Command::Shutdown);
+    black_box(Motive::of(1));
+    black_box(HeadFields::from_body(&[]).is_ok());
+    black_box::<fn(&Node) -> Option<Instant>>(Node::poll_timeout);
+    black_box(AGE_MAX);
+    black_box(payload_max("topic"));
+    black_box(Rpc::decode(&[]).is_ok());
 }

@@ -11,7 +11,9 @@
 //! With nightly Rust and its sanitizers, `cargo fuzz run wire_frame --features libfuzzer` does the same.
 //! An input that breaks something goes into `corpus/<target>/` before the fix, and stays there.
 
+pub mod channel;
 pub mod machine;
+pub mod mesh;
 pub mod wire;
 
 use pleach_tests::allocations::Counting;
@@ -26,10 +28,21 @@ pub type Target = fn(&[u8]);
 /// All targets by name: that of their folder in `corpus/` and of their file in `fuzz_targets/`.
 pub const TARGETS: &[(&str, Target)] = &[
     ("machine_broadcast", machine::broadcast),
+    ("machine_overlay", machine::overlay),
+    ("machine_session", machine::session),
     ("wire_base58", wire::base58),
+    ("wire_cbor", wire::cbor),
+    ("wire_establishment", mesh::establishment),
     ("wire_frame", wire::frame),
+    ("wire_heads", mesh::heads),
+    ("wire_identify", channel::identify),
     ("wire_keys", wire::keys),
+    ("wire_multiaddr", wire::multiaddr),
+    ("wire_multistream", channel::multistream),
+    ("wire_noise_payload", channel::noise_payload),
     ("wire_peer_id", wire::peer_id),
     ("wire_protobuf", wire::protobuf),
+    ("wire_rpc", mesh::rpc),
     ("wire_varint", wire::varint),
+    ("wire_yamux", channel::yamux),
 ];

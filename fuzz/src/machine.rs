@@ -1,11 +1,25 @@
 //! Machines: bytes decide configuration and steps, the law checker watches.
+//!
+//! That each subject reaches every state, input and output of its machine is shown by `tests/laws.rs`, which counts them.
 
 use pleach_tests::laws::{self, Subject, Tally};
 use pleach_tests::subjects::broadcast::Swarm;
+use pleach_tests::subjects::overlay::Neighbourhood;
+use pleach_tests::subjects::session::Link;
 
 /// `broadcast`.
 pub fn broadcast(data: &[u8]) {
     obeys::<Swarm>(data);
+}
+
+/// `overlay`.
+pub fn overlay(data: &[u8]) {
+    obeys::<Neighbourhood>(data);
+}
+
+/// `session`.
+pub fn session(data: &[u8]) {
+    obeys::<Link>(data);
 }
 
 /// Plays the run that `data` decides; a broken law is a panic.

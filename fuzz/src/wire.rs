@@ -4,6 +4,7 @@
 use bytes::{Bytes, BytesMut};
 use pleach_core::identity::{Keypair, PeerId, PublicKey};
 use pleach_core::wire::frame::{Deframer, FrameError, Prefix};
+use pleach_core::wire::multiaddr::Multiaddr;
 use pleach_core::wire::protobuf::{Fields, Value};
 use pleach_core::wire::{self, Reader};
 use pleach_tests::allocations;
@@ -45,8 +46,8 @@ pub fn protobuf(data: &[u8]) {
             Value::Varint(value) => wire::protobuf::put_varint(*number, *value, &mut encoded),
             Value::Fixed64(value) => wire::protobuf::put_fixed64(*number, *value, &mut encoded),
             Value::Bytes(value) => wire::protobuf::put_bytes(*number, value, &mut encoded),
-            // Nothing here writes fixed 32-bit fields.
-            Value::Fixed32(_) => return,
+            // Nothing here writes these.
+            Value::Fixed32(_) | Value::Group => return,
         }
     }
     let again: Result<Vec<_>, _> = Fields::new(&encoded).collect();
@@ -126,5 +127,31 @@ pub fn keys(data: &[u8]) {
     if let Some(pair) = Keypair::from_protobuf(data) {
         assert_eq!(pair.to_protobuf().as_slice(), data);
         assert!(pair.public().verify(data, &pair.sign(data)));
+    }
+}
+
+/// `wire::cbor`: exactly one deterministic value, or an error.
+pub fn cbor(data: &[u8]) {
+    if frugal(data, || wire::cbor::validate(data)).is_ok() {
+        let longer = [data, &[0]].concat();
+        assert!(wire::cbor::validate(&longer).is_err(), "one value, and nothing behind it");
+        let shorter = data.split_last().map(|(_, shorter)| shorter).unwrap_or_default();
+        assert!(wire::cbor::validate(shorter).is_err(), "no value is the start of another");
+    }
+}
+
+/// `wire::multiaddr`: bytes and text.
+pub fn multiaddr(data: &[u8]) {
+    if let Ok(address) = frugal(data, || Multiaddr::try_from(data)) {
+        assert_eq!(address.as_bytes(), data, "a multiaddr has one binary form");
+        // The address of no component, which binary forms may carry, has no text form.
+        assert!(data.is_empty() || address.to_string().parse() == Ok(address.clone()), "{address}");
+        assert!(address.components().count() <= data.len());
+    }
+    if let Ok(text) = str::from_utf8(data)
+        && let Ok(address) = frugal(data, || text.parse::<Multiaddr>())
+    {
+        assert_eq!(Multiaddr::try_from(address.as_bytes()), Ok(address.clone()));
+        assert_eq!(address.to_string().parse(), Ok(address));
     }
 }

@@ -16,11 +16,20 @@ const RANDOM_INPUTS_MACHINE: u64 = 60;
 
 /// Vectors whose byte strings are good inputs of a target.
 const SEEDS: &[(&str, &str)] = &[
+    ("wire_establishment", "mesh/establishment.json"),
     ("wire_frame", "overlay/episub-rpc.json"),
+    ("wire_heads", "mesh/heads.json"),
+    ("wire_identify", "solcial-content/identify.json"),
+    ("wire_identify", "solcial-content/peer_record.json"),
     ("wire_keys", "solcial-content/peer_id.json"),
+    ("wire_multiaddr", "solcial-content/multiaddr.json"),
+    ("wire_multistream", "solcial-content/stream_protocols.json"),
+    ("wire_noise_payload", "solcial-content/noise_payload.json"),
     ("wire_peer_id", "solcial-content/peer_id.json"),
     ("wire_protobuf", "overlay/episub-rpc.json"),
+    ("wire_rpc", "overlay/episub-rpc.json"),
     ("wire_varint", "solcial-content/cid.json"),
+    ("wire_yamux", "solcial-content/stream_protocols.json"),
 ];
 
 fn here() -> PathBuf {

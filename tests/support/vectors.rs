@@ -8,6 +8,7 @@ use std::io::Write;
 use std::ops::Range;
 use std::path::PathBuf;
 
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 /// The topics that tests here can read.
@@ -54,16 +55,10 @@ fn say(line: &str) {
 impl Topic {
     /// Reads one file, if it is there. `run` is to take every member of it.
     pub(crate) fn file(&mut self, name: &str, run: impl FnOnce(&mut Self, Members)) {
-        let path = self.directory.join(name);
-        if !path.is_file() {
-            say(&format!("vectors {}/{name}: absent, skipped", self.name));
-            return;
+        if let Some(value) = self.read(name) {
+            let members = Members::new(format!("{}/{name}", self.name), value);
+            run(self, members);
         }
-        let text =
-            std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-        let value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-        let members = Members::new(format!("{}/{name}", self.name), value);
-        run(self, members);
     }
 
     /// The JSON files of a folder of the topic, in order, as [`Topic::file`] takes them.
@@ -84,6 +79,24 @@ impl Topic {
         for (index, value) in list.into_iter().enumerate() {
             self.cases += usize::from(run(Members::new(format!("{place}[{index}]"), value)));
         }
+    }
+
+    /// Reads one file, if it is there, into a type that knows its members and denies others.
+    pub(crate) fn read<T: DeserializeOwned>(&self, name: &str) -> Option<T> {
+        let path = self.directory.join(name);
+        if !path.is_file() {
+            say(&format!("vectors {}/{name}: absent, skipped", self.name));
+            return None;
+        }
+        let text =
+            std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        Some(serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display())))
+    }
+
+    /// Counts cases that ran outside [`Topic::cases`]; a file that is there has some.
+    pub(crate) fn count(&mut self, cases: usize) {
+        assert!(cases > 0, "vectors {}: a file without cases", self.name);
+        self.cases += cases;
     }
 
     /// Runs `run` on each element of a list of the file, and counts them as cases.

@@ -50,6 +50,8 @@ pub struct Session<H: Handshake, I> {
     held_bytes: usize,
     malformed: VecDeque<Instant>,
     timers: Timers,
+    /// The latest moment seen (L5).
+    latest: Instant,
     stats: Stats,
 }
 
@@ -93,6 +95,7 @@ impl<H: Handshake, I> Session<H, I> {
             held: VecDeque::new(),
             held_bytes: 0,
             malformed: VecDeque::new(),
+            latest: now,
             stats: Stats::default(),
         }
     }
@@ -353,6 +356,7 @@ impl<H: Handshake, I> Machine for Session<H, I> {
     type Output = Output<I, H::Output, H::Peer>;
 
     fn handle(&mut self, input: Self::Input, cx: &mut Context<'_, Self::Output>) {
+        let cx = &mut cx.not_before(&mut self.latest);
         match input {
             Input::Opened if self.phase == Phase::Opening => {
                 self.run(cx, |handshake, cx| handshake.start(cx))
@@ -374,6 +378,10 @@ impl<H: Handshake, I> Machine for Session<H, I> {
     fn handle_timeout(&mut self, cx: &mut Context<'_, Self::Output>) {
         let now = cx.now();
         let due = |timer: Option<Instant>| timer.is_some_and(|at| at <= now);
+        if !due(self.poll_timeout()) {
+            return;
+        }
+        let cx = &mut cx.not_before(&mut self.latest);
         let timers = self.timers;
         if due(timers.close) {
             if let Phase::Flushing(ended) = self.phase {

@@ -2,6 +2,7 @@
 
 pub mod broadcast;
 pub mod overlay;
+pub mod session;
 
 /// Peers are small numbers here; 0 is the machine itself where it has a name.
 pub type Peer = u8;
