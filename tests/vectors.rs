@@ -7,9 +7,5 @@ mod harness;
 mod mesh;
 #[path = "topics/overlay.rs"]
 mod overlay;
-<<<<<<< HEAD
-#[path = "topics/solcial_content.rs"]
-=======
 #[path = "topics/solcial_content/mod.rs"]
->>>>>>> proof
 mod solcial_content;

@@ -30,6 +30,7 @@ mod topics;
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::sync::Arc;
 
+pub use heads::HeadRow;
 use link::Link;
 use peers::Peer;
 pub use stats::Stats;
