@@ -1,32 +1,16 @@
 //! Noise, multistream-select, yamux, identify and ping.
 
-<<<<<<< HEAD:tests/topics/solcial_content/channel.rs
 use std::collections::BTreeMap;
-=======
-// Helpers of tests outside of test functions: a failure is a failed test.
-#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::print_stdout)]
-
-#[path = "solcial_content/transcript.rs"]
-mod transcript;
-
-use std::fmt::Debug;
-use std::fs;
-use std::path::PathBuf;
->>>>>>> channel:tests/solcial_content.rs
 
 use bytes::{Bytes, BytesMut};
-use pleach_core::channel::Role;
+use pleach_core::Instant;
 use pleach_core::channel::identify::{Info, PeerRecord};
+use pleach_core::channel::multistream::{self, Negotiation, Progress};
 use pleach_core::channel::noise::{self, Frames, Handshake, Opener, Payload, Sealer, StaticKey, Step};
-<<<<<<< HEAD:tests/topics/solcial_content/channel.rs
 use pleach_core::channel::yamux::{self, Event, HEADER_LENGTH, Header, Multiplexer};
 use pleach_core::channel::{Role, ping};
 use pleach_core::identity::Keypair;
 use pleach_core::wire::frame::{Deframer, Prefix};
-=======
-use pleach_core::identity::{Keypair, PeerId, PublicKey};
-use pleach_core::wire::base58;
->>>>>>> channel:tests/solcial_content.rs
 use pleach_core::wire::multiaddr::Multiaddr;
 use serde::Deserialize;
 
@@ -283,7 +267,6 @@ pub(super) fn peer_records(topic: &mut Topic) {
     assert_eq!(PeerRecord::open(&file.envelope.0), Ok(record));
     topic.count(1);
 }
-<<<<<<< HEAD:tests/topics/solcial_content/channel.rs
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -472,5 +455,3 @@ fn converse(file: &TranscriptFile, question: &[u8], answer: &[u8]) {
         _ => {}
     }
 }
-=======
->>>>>>> channel:tests/solcial_content.rs
