@@ -248,8 +248,10 @@ struct PeerRecordFile {
 
 pub(super) fn peer_records(topic: &mut Topic) {
     let Some(file) = topic.read::<PeerRecordFile>("peer_record.json") else { return };
-    let peers =
-        topic.read::<PeerIdFile>("peer_id.json").expect("peer_id.json names the peers of the other files").peers;
+    let peers = topic
+        .read::<PeerIdFile>("peer_id.json")
+        .expect("peer_id.json names the peers of the other files")
+        .peers;
     let case = peers.iter().find(|case| case.peer_id_base58 == file.peer).expect("a known peer");
     let signer = Keypair::from_seed(&case.seed.array());
     let record = PeerRecord {

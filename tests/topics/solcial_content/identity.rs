@@ -76,7 +76,8 @@ pub(super) fn peer_ids(topic: &mut Topic) {
 
 /// The identities that other files name.
 pub(super) fn identity(topic: &Topic, name: &str) -> Keypair {
-    let file = topic.read::<PeerIdFile>("peer_id.json").expect("peer_id.json names the peers of the other files");
+    let file =
+        topic.read::<PeerIdFile>("peer_id.json").expect("peer_id.json names the peers of the other files");
     let case = file.peers.iter().find(|case| case.name == name).unwrap_or_else(|| panic!("no peer {name}"));
     Keypair::from_seed(&case.seed.array())
 }
@@ -135,4 +136,3 @@ pub(super) fn multiaddrs(topic: &mut Topic) {
     }
     topic.count(file.addresses.len() + file.decode_cases.len());
 }
-

@@ -69,4 +69,3 @@ pub(super) struct Answer {
 pub(super) fn equal<T: Debug + PartialEq>(ours: &T, published: &T, what: &str) {
     assert_eq!(ours, published, "{what}");
 }
-
