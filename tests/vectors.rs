@@ -3,5 +3,9 @@
 
 #[path = "support/vectors.rs"]
 mod harness;
+#[path = "topics/mesh.rs"]
+mod mesh;
+#[path = "topics/overlay.rs"]
+mod overlay;
 #[path = "topics/solcial_content.rs"]
 mod solcial_content;

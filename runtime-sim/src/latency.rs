@@ -25,15 +25,10 @@ impl Latency {
     #[must_use]
     pub fn between(&self, from: u32, to: u32) -> Duration {
         let word = mix(self.key ^ (u64::from(from) << 32 | u64::from(to)));
-        let (high, _) = product(word, self.span);
-        Duration::from_micros(self.least.saturating_add(high))
+        // The high half of the product is uniform below the span, as the word is uniform.
+        let offset = (u128::from(word) * u128::from(self.span)) >> 64;
+        Duration::from_micros(self.least.saturating_add(u64::try_from(offset).unwrap_or_default()))
     }
-}
-
-/// The high and low halves of a product: the high half is uniform below `bound` when `word` is uniform.
-const fn product(word: u64, bound: u64) -> (u64, u64) {
-    let product = word as u128 * bound as u128;
-    ((product >> 64) as u64, product as u64 & u64::MAX)
 }
 
 #[cfg(test)]

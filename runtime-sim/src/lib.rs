@@ -28,4 +28,5 @@ pub mod rng;
 pub mod run;
 pub mod scenario;
 pub mod summary;
+pub mod wire;
 pub mod workload;

@@ -1,7 +1,5 @@
 //! What is counted while a network runs: who delivered which message, when, after how many hops, and what it cost.
 
-use std::time::Duration;
-
 use bytes::{BufMut, Bytes, BytesMut};
 use pleach_core::Instant;
 use rand_core::Rng;
@@ -25,16 +23,12 @@ pub fn message_of(payload: &[u8]) -> Option<u32> {
     u32::try_from(u64::from_le_bytes(*head)).ok()
 }
 
-/// A node counts for a message if it joined at least so long before the publication. One that joined later gets what
-/// its neighbours still remember: that is no matter of reliability or delay.
-pub const SETTLED: Duration = Duration::from_secs(10);
-
 /// Everything that was counted.
 #[derive(Clone, Debug, Default)]
 pub struct Record {
     messages: Vec<Message>,
-    /// When each node joined.
-    joined: Vec<Instant>,
+    /// From when on each node counts.
+    counts_from: Vec<Instant>,
     /// Deliveries at settled nodes by delay in whole milliseconds.
     delays: Vec<u64>,
     /// Messages of any kind that are not payloads, sent.
@@ -128,9 +122,9 @@ impl Message {
 }
 
 impl Record {
-    /// The next node joins.
-    pub fn joins(&mut self, at: Instant) {
-        self.joined.push(at);
+    /// The next node joins; it counts in messages that are published at `counts_from` or later.
+    pub fn joins(&mut self, counts_from: Instant) {
+        self.counts_from.push(counts_from);
     }
 
     /// A message is published; messages are numbered from 0 in this order.
@@ -148,9 +142,16 @@ impl Record {
         }
     }
 
+    /// So many copies of the latest message reached nodes: for networks that cannot look into what they carry.
+    pub fn received_latest(&mut self, copies: u64) {
+        if let Some(message) = self.messages.last_mut() {
+            message.received += copies;
+        }
+    }
+
     /// A node delivered a payload.
     pub fn delivered(&mut self, at: Instant, node: u32, hop: u32, payload: &[u8]) {
-        let joined = self.joined.get(node as usize).copied().unwrap_or_default();
+        let counts_from = self.counts_from.get(node as usize).copied().unwrap_or_default();
         let Some(message) = self.find(payload) else {
             self.unknown += 1;
             return;
@@ -159,7 +160,7 @@ impl Record {
             self.delivered_twice += 1;
             return;
         }
-        if joined + SETTLED > message.published {
+        if counts_from > message.published {
             return;
         }
         message.last = message.last.max(at);
@@ -242,7 +243,7 @@ mod tests {
         let mut rng = stream(0, Domain::Workload, 0);
         let bytes = payload(0, 8, &mut rng);
         let mut record = Record::default();
-        [0, 0, 10_001].map(|joined| record.joins(at(joined)));
+        [0, 0, 20_001].iter().for_each(|from| record.joins(at(*from)));
         record.published(at(20_000), 0);
         record.delivered(at(20_010), 1, 1, &bytes);
         record.delivered(at(29_000), 2, 9, &bytes);

@@ -70,7 +70,9 @@ pub enum RunError {
 impl fmt::Display for RunError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoWireFidelity => f.write_str("fidelity = \"wire\" is not available yet; use fidelity = \"model\""),
+            Self::NoWireFidelity => {
+                f.write_str("fidelity = \"wire\" is not available yet; use fidelity = \"model\"")
+            }
         }
     }
 }
@@ -117,11 +119,12 @@ pub fn drive(
     let mut rng = stream(seed, Domain::Workload, 1);
     let size = scenario.payload_bytes as usize;
     let mut before = None;
+    let mut counts_from = plan.counts_from.iter();
     for (at, step) in &plan.steps {
         drive.advance(*at);
         match step {
             Step::Join { contacts } => {
-                drive.network.record_mut().joins(*at);
+                drive.network.record_mut().joins(counts_from.next().copied().unwrap_or_default());
                 drive.network.join(contacts);
             }
             Step::Crash { nodes } => drive.network.crash(nodes),
@@ -160,7 +163,8 @@ fn broken_promises(network: &dyn Network, seen: &Seen) -> Vec<String> {
         (seen.tally.unprotected, "links without a handshake"),
         (seen.tally.stale, "messages sent where there was no link"),
     ];
-    let broken = promises.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}"));
+    let broken =
+        promises.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}"));
     broken.chain(seen.tally.first_accusation.clone()).collect()
 }
 
@@ -178,7 +182,7 @@ struct Drive<'a> {
 
 impl<'a> Drive<'a> {
     fn new(plan: &Plan, network: &'a mut dyn Network, watch: &'a mut dyn FnMut(Progress)) -> Self {
-        let thousands = u32::try_from(plan.joined.len() / 1000).unwrap_or(u32::MAX).max(1);
+        let thousands = u32::try_from(plan.counts_from.len() / 1000).unwrap_or(u32::MAX).max(1);
         Self {
             network,
             watch,

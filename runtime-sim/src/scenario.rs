@@ -152,7 +152,8 @@ impl Scenario {
         for setting in settings {
             let bad = |cause: String| ScenarioError::BadSetting { setting: setting.clone(), cause };
             values::set(&mut table, setting).map_err(bad)?;
-            scenario = table.clone().try_into().map_err(|error: toml::de::Error| bad(error.message().to_owned()))?;
+            scenario =
+                table.clone().try_into().map_err(|error: toml::de::Error| bad(error.message().to_owned()))?;
             scenario.validate().map_err(bad)?;
         }
         Ok(scenario)

@@ -6,7 +6,7 @@ use serde::{Serialize, Serializer};
 
 use crate::graph::Graph;
 use crate::network::Tally;
-use crate::record::{Cost, Message, Record, SETTLED};
+use crate::record::{Cost, Message, Record};
 use crate::rng::{Domain, stream};
 use crate::workload::Plan;
 
@@ -170,7 +170,7 @@ impl Summary {
         let reliability = mean(rounds.iter().map(Round::reliability)).unwrap_or(1.0);
         let last10 = rounds.get(rounds.len().saturating_sub(10)..).unwrap_or_default();
         Self {
-            nodes: plan.joined.len(),
+            nodes: plan.counts_from.len(),
             live: plan.alive.iter().filter(|alive| **alive).count(),
             components: components.len(),
             largest_component: components.first().copied().unwrap_or_default(),
@@ -227,8 +227,8 @@ impl Summary {
 /// as one of them, dead or alive.
 fn round(number: usize, message: &Message, plan: &Plan) -> Round {
     let (mut expected, mut delivered) = (1, 1);
-    for ((node, joined), alive) in (0u32..).zip(&plan.joined).zip(&plan.alive) {
-        if *alive && node != message.publisher && *joined + SETTLED <= message.published {
+    for ((node, counts_from), alive) in (0u32..).zip(&plan.counts_from).zip(&plan.alive) {
+        if *alive && node != message.publisher && *counts_from <= message.published {
             expected += 1;
             delivered += u64::from(message.has(node));
         }
@@ -261,7 +261,8 @@ fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
 
 /// Live nodes from which paths are measured.
 fn sample(seed: u64, plan: &Plan) -> Vec<u32> {
-    let mut live: Vec<_> = (0u32..).zip(&plan.alive).filter_map(|(node, alive)| alive.then_some(node)).collect();
+    let mut live: Vec<_> =
+        (0u32..).zip(&plan.alive).filter_map(|(node, alive)| alive.then_some(node)).collect();
     choose_to_front(&mut stream(seed, Domain::Measure, 0), &mut live, PATH_SAMPLES);
     live.truncate(PATH_SAMPLES);
     live

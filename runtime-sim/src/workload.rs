@@ -9,6 +9,10 @@ use rand_chacha::ChaCha8Rng;
 use crate::rng::{Domain, stream};
 use crate::scenario::{Churn, Scenario, Sources};
 
+/// A node that joins during the broadcasts counts for messages published so long after its join. It gets earlier ones
+/// too, if its neighbours remember them: that is no matter of reliability or delay.
+pub const SETTLED: Duration = Duration::from_secs(10);
+
 /// One thing that happens.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Step {
@@ -39,8 +43,8 @@ pub enum Step {
 pub struct Plan {
     /// When, and what.
     pub steps: Vec<(Instant, Step)>,
-    /// When each node joins.
-    pub joined: Vec<Instant>,
+    /// From when on each node counts: the first ones always, later ones when they have settled.
+    pub counts_from: Vec<Instant>,
     /// Which nodes are alive at the end.
     pub alive: Vec<bool>,
     /// When the mass kill happens, if there is one.
@@ -90,13 +94,13 @@ impl Planner {
     fn joins(&mut self, scenario: &Scenario) {
         for node in 0..scenario.nodes {
             let at = Instant::ORIGIN + Duration::from_millis(scenario.join_ms) * node;
-            self.join(at, (0..node.min(scenario.contacts)).collect());
+            self.join(at, Instant::ORIGIN, (0..node.min(scenario.contacts)).collect());
         }
     }
 
-    fn join(&mut self, at: Instant, contacts: Vec<u32>) {
-        let node = u32::try_from(self.plan.joined.len()).unwrap_or(u32::MAX);
-        self.plan.joined.push(at);
+    fn join(&mut self, at: Instant, counts_from: Instant, contacts: Vec<u32>) {
+        let node = u32::try_from(self.plan.counts_from.len()).unwrap_or(u32::MAX);
+        self.plan.counts_from.push(counts_from);
         self.plan.alive.push(true);
         self.live.push(node);
         self.plan.steps.push((at, Step::Join { contacts }));
@@ -145,7 +149,8 @@ impl Planner {
 
     /// A random node stops and a new one joins through random live ones.
     fn replace_one(&mut self, at: Instant, scenario: &Scenario, churn: &Churn, spared: &[u32]) {
-        let polite = index(&mut self.churn, 100).is_some_and(|drawn| drawn < usize::from(churn.polite_percent));
+        let polite =
+            index(&mut self.churn, 100).is_some_and(|drawn| drawn < usize::from(churn.polite_percent));
         let Some(place) = index(&mut self.churn, self.live.len()) else { return };
         let node = self.live.get(place).copied().filter(|node| !spared.contains(node));
         if let Some(node) = node {
@@ -157,7 +162,7 @@ impl Planner {
         let mut contacts = self.live.clone();
         choose_to_front(&mut self.topology, &mut contacts, scenario.contacts as usize);
         contacts.truncate(scenario.contacts as usize);
-        self.join(at, contacts);
+        self.join(at, at + SETTLED, contacts);
     }
 
     fn mark_dead(&mut self, node: u32) {
@@ -192,7 +197,8 @@ mod tests {
     #[test]
     fn joins_are_a_millisecond_apart_through_ten_contacts_then_a_minute_of_quiet() {
         let plan = plan(&[]);
-        assert_eq!(plan.joined[99], Instant::from_micros(99_000));
+        assert_eq!(plan.steps[99].0, Instant::from_micros(99_000));
+        assert!(plan.counts_from.iter().all(|from| *from == Instant::ORIGIN));
         assert_eq!(plan.steps[0].1, Step::Join { contacts: vec![] });
         assert_eq!(plan.steps[3].1, Step::Join { contacts: vec![0, 1, 2] });
         assert_eq!(plan.steps[99].1, Step::Join { contacts: (0..10).collect() });
@@ -227,7 +233,8 @@ mod tests {
     #[test]
     fn churn_replaces_nodes_and_spares_the_source() {
         let plan = plan(&["churn.every_ms=100", "sources=one"]);
-        assert!(plan.joined.len() > 250);
+        assert!(plan.counts_from.len() > 250);
+        assert_eq!(plan.counts_from[100], Instant::from_micros(70_099_000));
         let live = plan.alive.iter().filter(|alive| **alive).count();
         assert!((100..110).contains(&live), "{live}");
         assert!(plan.alive[publishers(&plan)[0] as usize]);

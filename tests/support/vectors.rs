@@ -66,6 +66,26 @@ impl Topic {
         run(self, members);
     }
 
+    /// The JSON files of a folder of the topic, in order, as [`Topic::file`] takes them.
+    pub(crate) fn names(&self, folder: &str) -> Vec<String> {
+        let Ok(entries) = std::fs::read_dir(self.directory.join(folder)) else {
+            say(&format!("vectors {}/{folder}: absent, skipped", self.name));
+            return Vec::new();
+        };
+        let names = entries.map_while(|entry| entry.ok()?.file_name().into_string().ok());
+        let mut names: Vec<String> =
+            names.filter(|name| name.ends_with(".json")).map(|name| format!("{folder}/{name}")).collect();
+        names.sort();
+        names
+    }
+
+    /// Runs `run` on each object of a list, and counts those that it calls cases.
+    pub(crate) fn list(&mut self, place: &str, list: Vec<Value>, mut run: impl FnMut(Members) -> bool) {
+        for (index, value) in list.into_iter().enumerate() {
+            self.cases += usize::from(run(Members::new(format!("{place}[{index}]"), value)));
+        }
+    }
+
     /// Runs `run` on each element of a list of the file, and counts them as cases.
     pub(crate) fn cases(&mut self, file: &mut Members, list: &str, mut run: impl FnMut(Members)) {
         for case in file.list(list) {

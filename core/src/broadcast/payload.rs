@@ -28,6 +28,8 @@ impl<P: Copy + Ord + Debug> Broadcast<P> {
             Scope::Neighbours => self.publish_to_neighbours(id, payload, cx),
             Scope::Swarm if self.store.find(self.now, &id, &self.config).is_some() => Outcome::AlreadySeen,
             Scope::Swarm if self.validating.contains(&id) => Outcome::AlreadySeen,
+            // Under another id, which only opaque ids allow.
+            Scope::Swarm if self.contents.contains(self.now, &id) => Outcome::AlreadySeen,
             Scope::Swarm => self.publish_to_swarm(id, payload, cx),
         };
         if matches!(outcome, Outcome::Sent | Outcome::NoNeighbours) {
@@ -131,10 +133,8 @@ impl<P: Copy + Ord + Debug> Broadcast<P> {
     /// 4.2.2 and 4.2.5.
     fn on_new(&mut self, from: P, (id, hop): (Id, u32), payload: Bytes, cx: &mut Context<'_, Output<P>>) {
         let Some(content) = self.checked_content(from, id, &payload, cx) else { return };
-        if self.config.ids == Ids::Opaque && self.contents.contains(self.now, &content) {
-            count(&mut self.stats.replayed_contents);
+        if self.is_replay((id, hop), from, &content) {
             self.forget_missing(&id);
-            self.remember_only((id, hop), from);
             return;
         }
         if !self.config.validate {
@@ -152,6 +152,16 @@ impl<P: Copy + Ord + Debug> Broadcast<P> {
         } else {
             count(&mut self.stats.validations_shed);
         }
+    }
+
+    /// 2: a content that was accepted under another id; that one is remembered then, and nothing else done with it.
+    fn is_replay(&mut self, stamped: (Id, u32), from: P, content: &Id) -> bool {
+        let replay = self.contents.contains(self.now, content);
+        if replay {
+            count(&mut self.stats.replayed_contents);
+            self.remember_only(stamped, from);
+        }
+        replay
     }
 
     /// 7: for neighbours only; neither deduplicated nor relayed.
@@ -237,7 +247,10 @@ impl<P: Copy + Ord + Debug> Broadcast<P> {
         if self.store.find(self.now, &id, &self.config).is_some() {
             return;
         }
-        let content = Id::of(&waiting.payload);
+        let content = if self.config.ids == Ids::Opaque { Id::of(&waiting.payload) } else { id };
+        if self.is_replay((id, hop), from, &content) {
+            return;
+        }
         self.accept((id, hop), from, content, (waiting.payload, &waiting.others, &waiting.announcers), cx);
     }
 

@@ -19,6 +19,11 @@
 //! - What leaves in one call shares Noise messages, and [`Config::send_ahead`] bytes are ahead of the carrier at most,
 //!   so that a later stream does not wait behind the bulk of an earlier one.
 //!
+//! # Work
+//!
+//! A call takes time, and emits outputs, in proportion to the bytes it is given plus [`Config::send_ahead`]: at most one
+//! output for each yamux frame received and each data frame sent, and a constant. A timeout acts once for each stream.
+//!
 //! # Time
 //!
 //! The whole upgrade has a deadline that no byte renews. Then an idle link is probed, and one that does not answer is

@@ -26,6 +26,10 @@ use crate::machine::Context;
 use crate::stats::count;
 use crate::time::Instant;
 
+/// Pieces of streams up to this size are copied out of the message they came in, unless they are most of it: a parent
+/// that keeps a small piece must not keep 64 KiB with it (T-17). Larger ones stay views.
+const COPIED_MAX: usize = 2048;
+
 /// The state of a ready link.
 pub(super) struct Session {
     config: Arc<Config>,
@@ -139,10 +143,11 @@ impl Session {
         room: usize,
         cx: &mut Context<'_, Output>,
     ) -> Result<(), Cause> {
+        let length = plaintext.len();
         while let Some(event) = self.mux.next_event(cx.now(), &mut plaintext).map_err(yamux_violation)? {
             match event {
                 Event::Opened(id) => self.on_opened(id, cx.now()),
-                Event::Received { stream, bytes } => self.on_received(stream, bytes, cx),
+                Event::Received { stream, bytes } => self.on_received(stream, detached(bytes, length), cx),
                 Event::Finished(id) => self.on_finished(id, cx),
                 Event::Reset(id) => self.on_reset(id, cx),
                 Event::Pong => self.on_pong(cx),
@@ -509,6 +514,12 @@ impl Session {
     fn is_application(&self, id: u32) -> bool {
         matches!(self.uses.get(&id), Some(Use::Application { .. }))
     }
+}
+
+/// A piece of a message of `length` bytes, as it may be kept.
+fn detached(piece: Bytes, length: usize) -> Bytes {
+    let small = piece.len() <= COPIED_MAX && piece.len() < length / 2;
+    if small { Bytes::copy_from_slice(&piece) } else { piece }
 }
 
 fn accepts(protocols: &[String], name: &str) -> bool {

@@ -36,6 +36,8 @@ pub struct Heads<R: Rules> {
     /// Verified HEADs of owners who may not be admitted.
     pub(super) waiting: Recent<R::Key, CandidateOf<R>>,
     pub(super) next_serial: u64,
+    /// The latest moment seen (L5).
+    latest: Instant,
     pub(super) stats: Stats,
 }
 
@@ -53,6 +55,7 @@ impl<R: Rules> Heads<R> {
             answers: Recent::new(config.answers, config.answer_lifetime),
             waiting: Recent::new(config.waiting, config.waiting_lifetime),
             next_serial: 0,
+            latest: Instant::ORIGIN,
             stats: Stats::default(),
             config,
             rules,
@@ -99,6 +102,7 @@ impl<R: Rules> Machine for Heads<R> {
     type Output = Output<R::Peer, R::Key, R::Head>;
 
     fn handle(&mut self, input: Self::Input, cx: &mut Context<'_, Self::Output>) {
+        let cx = &mut cx.not_before(&mut self.latest);
         match input {
             Input::LinkUp { peer } => self.on_link_up(peer, cx.now()),
             Input::LinkDown { peer } => {
@@ -117,6 +121,11 @@ impl<R: Rules> Machine for Heads<R> {
     }
 
     fn handle_timeout(&mut self, cx: &mut Context<'_, Self::Output>) {
+        let early = self.poll_timeout().is_none_or(|due| due > cx.now().max(self.latest));
+        if early {
+            return;
+        }
+        let cx = &mut cx.not_before(&mut self.latest);
         while let Some(key) = self.table.pop_expired(cx.now()) {
             count(&mut self.stats.expired);
             self.forget(&key);

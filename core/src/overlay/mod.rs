@@ -1,4 +1,52 @@
 //! HyParView with topics: who is linked to whom (`overlay.md`). One instance per topic.
+//!
+//! ```text
+//!             request            acceptance (its NEIGHBOR)
+//!   passive ----------> pending ---------------------------> active
+//!      ^                   |                                   |
+//!      |  refused, alive   |     evicted, one of the two full  |
+//!      +-------------------+-----------------------------------+
+//! ```
+//!
+//! An [`Overlay`] keeps a small **active view** of neighbours, symmetric and connected, and a larger **passive view**
+//! in reserve. Shuffles keep the reserve fresh; a neighbour that is lost is replaced from it at once, one candidate
+//! after the other; when nothing is left the node joins again through a bootstrap node.
+//!
+//! # The parent's part
+//!
+//! - One instance per topic; every instance hears of every connection. [`Input::Connected`] comes before the first
+//!   message of a peer, [`Input::Disconnected`] when the last connection to it is gone, [`Input::DialFailed`] when a
+//!   dial that was asked for came to nothing: the first two concern a link, the third a request.
+//! - [`Output::Hold`] says that the topic needs the link to a peer, [`Output::Release`] that it does not any more; each
+//!   `Hold` is matched by one `Release`. A connection is wanted while any topic holds it. After the `Release` that
+//!   follows a DISCONNECT it should stay readable for 2 s.
+//! - [`Output::Dial`] is said for held peers that are not connected. No answer is fine: our own deadline ends it with a
+//!   `Release`, after which no answer is awaited.
+//! - [`Input::Addresses`] opens the gate for JOIN; give it when there is something to advertise.
+//! - Bans belong to the parent. Banned peers never appear in what it hands in, and [`Input::Banned`] makes one vanish.
+//! - Answers to [`Output::CheckRegistered`] may come at once, late or never.
+//! - After [`Input::Leave`] the instance is silent for ever.
+//!
+//! # What we chose where the specification is open
+//!
+//! - **Joining twice** (6.12): nodes that start together through different bootstrap nodes would form islands. So a
+//!   node joins once more, through another bootstrap node, some seconds after it has won its first neighbour. An
+//!   unreachable bootstrap node is followed by the next at once, each once a round; rounds are 5 s to 60 s apart.
+//! - **Full views** (6.7): after three LOW refusals in a row a starved node asks HIGH, though it has neighbours: LOW
+//!   alone would leave it below Amin for as long as the others are full.
+//! - **Cancelling**: a request that is given up after NEIGHBOR was sent is followed by DISCONNECT(alive = true), so that
+//!   an acceptance which is lost or late leaves no one-sided link.
+//! - **Shuffles across islands** (6.12) come from peers that are not neighbours: one a minute and peer is taken if the
+//!   sender is its origin.
+//! - **Short samples**: the answer to a shuffle holds at least A entries, for who sends little has little.
+//! - **Lost neighbours** (6.13) are asked HIGH, as both halves of a healed partition are full; the first that accepts
+//!   empties the list. A node without neighbours and bootstrap nodes tries one a round.
+//! - **Eviction** (6.10, T-44) is random among neighbours that asked for the link themselves, before those we asked.
+//! - **Registration** (7.1) of a candidate is asked before it is dialled, and not again when it answers.
+//! - **Plain peers** (3.3 b, e): a silent dialler is asked only if it was named on this topic or we joined lately.
+//!
+//! Outputs of one call are bounded by a small multiple of A plus the parked messages that one answer frees. Memory is
+//! bounded by [`Config`]; an idle instance owns its two views and the links of its neighbours.
 
 mod active;
 mod capacity;

@@ -63,6 +63,9 @@ impl<P: Copy + Ord + Debug> Overlay<P> {
 
     /// 6.12: starts a walk at a bootstrap node or a passive peer that was reached before.
     pub(super) fn probe_islands(&mut self, cx: &mut Context<'_, Output<P>>) {
+        if self.active.is_empty() {
+            return;
+        }
         let known = |peer: &P| self.active.contains(peer) || self.pending.contains(peer);
         let mut places: Vec<Contact<P>> =
             self.joining.bootstrap.iter().filter(|contact| !known(&contact.peer)).cloned().collect();
@@ -146,7 +149,8 @@ impl<P: Copy + Ord + Debug> Overlay<P> {
     ) {
         count(&mut self.stats.shuffles_answered);
         let origin = self.bounded(origin);
-        let size = nodes.len().saturating_add(1).min(self.sample_max());
+        // Who sends little has little: at least A in return lets a starved node find its way (our choice).
+        let size = nodes.len().saturating_add(1).clamp(self.capacity.active, self.sample_max());
         let mut without: Vec<P> = nodes.iter().map(|contact| contact.peer).collect();
         without.push(origin.peer);
         without.sort_unstable();
@@ -154,7 +158,7 @@ impl<P: Copy + Ord + Debug> Overlay<P> {
         let sent: Vec<P> = reply.iter().map(|contact| contact.peer).collect();
         if self.is_connected(&origin.peer) {
             self.send(origin.peer, Message::ShuffleReply { nodes: reply, nonce }, cx);
-        } else if self.temporary.len() < self.config.temporary_max {
+        } else if self.can_visit(&origin.peer) {
             self.visit(&origin, Some(Errand::Reply { nodes: reply, nonce, via: from }), cx);
         } else {
             count(&mut self.stats.temporaries_shed);

@@ -15,6 +15,8 @@ crate::counters! {
         requests_refused,
         /// Of these, without an answer in time, or the link broke.
         requests_failed,
+        /// Requests not made: A were open.
+        requests_shed,
         /// JOIN sent.
         joins_sent,
         /// JOIN of others received and handled.

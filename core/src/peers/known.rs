@@ -113,7 +113,8 @@ impl<P: Copy + Debug + Ord> Known<P> {
 
     /// Peers of a rank, those seen last first.
     pub(super) fn of_rank(&self, rank: Rank) -> impl Iterator<Item = P> + '_ {
-        self.order.iter().rev().filter(move |(of, ..)| *of == rank).map(|(_, _, peer)| *peer)
+        let from_rank = self.order.iter().rev().skip_while(move |(of, ..)| *of > rank);
+        from_rank.take_while(move |(of, ..)| *of == rank).map(|(_, _, peer)| *peer)
     }
 
     /// Adds what somebody told. Returns a peer that had to go.
@@ -139,7 +140,10 @@ impl<P: Copy + Debug + Ord> Known<P> {
             Err(NoRoom) => return None,
         };
         let mut known = self.take(peer).unwrap_or_else(|| Peer::new(now, teller));
-        known.seen = now;
+        if known.rank() == Rank::Stranger {
+            // Hearsay makes nobody fresher that we know ourselves.
+            known.seen = now;
+        }
         for place in places {
             known.add(config, stats, now, place, trust);
         }

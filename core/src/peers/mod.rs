@@ -137,7 +137,8 @@ pub enum Output<P> {
         /// Who.
         peer: P,
     },
-    /// Keep this record (none deletes it), to be handed to [`Book::restore`] after a restart.
+    /// Keep this record (none deletes it), to be handed to [`Book::restore`] after a restart. Its key in a store is made
+    /// of [`Kind::name`] and the peer: `ban/<peer>`, `peer/<peer>`.
     Store {
         /// About whom.
         peer: P,

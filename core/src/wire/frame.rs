@@ -101,12 +101,16 @@ impl Deframer {
     fn cut(&mut self) -> Result<Option<Bytes>, FrameError> {
         let whole = self.partial.is_empty();
         let held: &[u8] = if whole { &self.piece } else { &self.partial };
-        let Some((header, length)) = self.announced(held)? else { return Ok(None) };
+        let Some((header, length)) = self.announced(held)? else {
+            self.keep();
+            return Ok(None);
+        };
         if length > self.limit {
             return Err(FrameError::Oversize);
         }
         let total = header.saturating_add(length);
         if held.len() < total {
+            self.keep();
             return Ok(None);
         }
         if whole {
@@ -119,6 +123,13 @@ impl Deframer {
             self.partial = BytesMut::new();
         }
         Ok(Some(frame))
+    }
+
+    /// Copies the begin of a frame, which the next piece would make necessary anyway: so that a few bytes that wait do
+    /// not hold on to the whole buffer they came in (T-17).
+    fn keep(&mut self) {
+        self.partial.extend_from_slice(&self.piece);
+        self.piece = Bytes::new();
     }
 
     /// Sizes of the prefix and of the frame behind it.

@@ -86,7 +86,7 @@ pub fn write(mut value: u64, out: &mut impl BufMut) {
     out.put_u8(low_bits(value));
 }
 
-/// How many bytes [`write`] writes.
+/// How many bytes [`write()`] writes.
 #[must_use]
 pub const fn length(value: u64) -> usize {
     let bits = 64u32.saturating_sub(value.leading_zeros());

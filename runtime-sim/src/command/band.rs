@@ -14,8 +14,17 @@ use super::{Which, report, single};
 use pleach_sim::run::{self, Outcome};
 use pleach_sim::scenario::Scenario;
 
-/// Runs every seed, `jobs` at a time, until one misses.
-pub(super) fn run(which: &Which, scenario: &Scenario, seeds: Range<u64>, jobs: u16) -> Exit {
+/// How the runs of a band follow one another.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct How {
+    /// Runs at a time.
+    pub(super) jobs: u16,
+    /// Go on after a miss.
+    pub(super) keep_going: bool,
+}
+
+/// Runs every seed, until one misses. The exit code is that of the first miss.
+pub(super) fn run(which: &Which, scenario: &Scenario, seeds: Range<u64>, how: &How) -> Exit {
     let mut output = Output::new(which.json);
     output.json(&json!({
         "v": 1, "type": "start", "command": "band", "scenario": which.name,
@@ -30,7 +39,7 @@ pub(super) fn run(which: &Which, scenario: &Scenario, seeds: Range<u64>, jobs: u
     let mut exit = Exit::Done;
     let mut runs = 0u64;
     std::thread::scope(|scope| {
-        for _ in 0..jobs {
+        for _ in 0..how.jobs {
             let results = results.clone();
             scope.spawn(|| work(scenario, &seeds, &next, &stop, results));
         }
@@ -40,13 +49,14 @@ pub(super) fn run(which: &Which, scenario: &Scenario, seeds: Range<u64>, jobs: u
         for (seed, outcome) in arriving {
             waiting.insert(seed, outcome);
             while let Some(outcome) = waiting.remove(&wanted) {
-                if exit == Exit::Done {
-                    exit = tell(which, wanted, outcome.as_ref(), &mut output);
+                if exit == Exit::Done || how.keep_going {
+                    let told = tell(which, wanted, outcome.as_ref(), &mut output);
+                    exit = if exit == Exit::Done { told } else { exit };
                     runs += 1;
                 }
                 wanted += 1;
             }
-            if exit != Exit::Done {
+            if exit != Exit::Done && !how.keep_going {
                 stop.store(true, Ordering::Relaxed);
             }
         }
@@ -94,7 +104,10 @@ fn tell(which: &Which, seed: u64, outcome: Option<&Outcome>, output: &mut Output
     }
     if exit != Exit::Done {
         let replay = which.replay(seed);
-        say(&outcome.map_or_else(|| format!("repeat it with: {replay}\n"), |outcome| report::failure(outcome, &replay)));
+        say(&outcome.map_or_else(
+            || format!("repeat it with: {replay}\n"),
+            |outcome| report::failure(outcome, &replay),
+        ));
     }
     exit
 }

@@ -52,7 +52,11 @@ mod tests {
     fn the_help_lists_every_code() {
         let all =
             [Exit::Done, Exit::Failed, Exit::Usage, Exit::Config, Exit::Safety, Exit::Liveness, Exit::Panic];
-        let listed: Vec<u8> = HELP.lines().skip(1).map(|line| line.split_whitespace().next().unwrap().parse().unwrap()).collect();
+        let listed: Vec<u8> = HELP
+            .lines()
+            .skip(1)
+            .map(|line| line.split_whitespace().next().unwrap().parse().unwrap())
+            .collect();
         assert_eq!(listed, all.map(Exit::code));
     }
 }

@@ -44,7 +44,7 @@ enum What {
         #[arg(long, value_enum, default_value_t = Progress::Auto)]
         progress: Progress,
     },
-    /// Run a scenario with many seeds, a line each; stop at the first that misses.
+    /// Run a scenario with many seeds, a line each, until one misses.
     #[command(before_help = "Examples:\n  pleach-sim band stable --seeds 0..20\n  \
                              pleach-sim band mass-kill --set kill=0.9 --seeds 0..20 --jobs 2")]
     Band {
@@ -56,6 +56,9 @@ enum What {
         /// Runs at a time.
         #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
         jobs: u16,
+        /// Go on after a miss.
+        #[arg(long)]
+        keep_going: bool,
     },
 }
 
@@ -80,7 +83,8 @@ impl Which {
 
     /// The line that repeats this run.
     fn replay(&self, seed: u64) -> String {
-        let settings: String = self.settings.iter().map(|setting| format!(" --set {}", quoted(setting))).collect();
+        let settings: String =
+            self.settings.iter().map(|setting| format!(" --set {}", quoted(setting))).collect();
         format!("pleach-sim run {} --seed {seed}{settings}", quoted(&self.name))
     }
 }
@@ -119,8 +123,8 @@ fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
             Ok(loaded) => single::run(&scenario, &loaded, seed, progress),
             Err(wrong) => refuse(&scenario, &wrong),
         },
-        What::Band { scenario, seeds, jobs } => match scenario.load() {
-            Ok(loaded) => band::run(&scenario, &loaded, seeds, jobs),
+        What::Band { scenario, seeds, jobs, keep_going } => match scenario.load() {
+            Ok(loaded) => band::run(&scenario, &loaded, seeds, &band::How { jobs, keep_going }),
             Err(wrong) => refuse(&scenario, &wrong),
         },
     }
@@ -160,7 +164,11 @@ fn refuse(which: &Which, wrong: &ScenarioError) -> Exit {
 /// A seed: a number, or a commit hash of 40 hex digits, of which the first 16 count.
 fn seed(text: &str) -> Result<u64, String> {
     let hash = text.len() == 40 && text.bytes().all(|digit| digit.is_ascii_hexdigit());
-    let read = if hash { u64::from_str_radix(text.get(..16).unwrap_or_default(), 16).ok() } else { text.parse().ok() };
+    let read = if hash {
+        u64::from_str_radix(text.get(..16).unwrap_or_default(), 16).ok()
+    } else {
+        text.parse().ok()
+    };
     read.ok_or_else(|| "a seed is a number from 0 to 18446744073709551615, or a commit hash".to_owned())
 }
 

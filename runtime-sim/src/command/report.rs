@@ -7,7 +7,8 @@ use pleach_sim::summary::Summary;
 /// What is about to run: everything that is needed to run it again.
 pub(super) fn header(name: &str, scenario: &Scenario, seed: u64) -> String {
     let options = toml::to_string(scenario).unwrap_or_default();
-    let options: Vec<_> = options.lines().filter(|line| !line.is_empty() && !line.starts_with("about")).collect();
+    let options: Vec<_> =
+        options.lines().filter(|line| !line.is_empty() && !line.starts_with("about")).collect();
     let version = env!("CARGO_PKG_VERSION");
     format!("pleach-sim {version}: {name}, seed {seed}\n{}\n{}\n", scenario.about, options.join(", "))
 }
@@ -31,7 +32,11 @@ pub(super) fn table(outcome: &Outcome) -> String {
     let rows: Vec<_> = rows.filter(|(_, value)| !value.is_empty()).collect();
     let width = rows.iter().map(|(name, _)| name.len()).max().unwrap_or_default();
     let mut text: String = rows.iter().map(|(name, value)| format!("{name:width$}  {value}\n")).collect();
-    text.push_str(if outcome.broken.is_empty() && outcome.missed.is_empty() { "as expected\n" } else { "FAILED\n" });
+    text.push_str(if outcome.broken.is_empty() && outcome.missed.is_empty() {
+        "as expected\n"
+    } else {
+        "FAILED\n"
+    });
     text
 }
 
@@ -85,7 +90,10 @@ fn broadcast_rows(summary: &Summary) -> Vec<Row> {
     let ratio = |value: Option<f64>| value.map(|value| format!("{value:.6}")).unwrap_or_default();
     let delays = summary.delivery_ms;
     vec![
-        ("reliability", format!("{:.6} ({} of {})", summary.reliability, summary.delivered, summary.expected)),
+        (
+            "reliability",
+            format!("{:.6} ({} of {})", summary.reliability, summary.delivered, summary.expected),
+        ),
         ("  broadcasts 11 to 20", ratio(summary.reliability_11_20)),
         ("  broadcasts 51 to 60", ratio(summary.reliability_51_60)),
         ("RMR", ratio(summary.rmr)),

@@ -28,11 +28,23 @@ pub(super) fn run(which: &Which, scenario: &Scenario, seed: u64, progress: Progr
     let outcome = match result {
         Ok(Ok(outcome)) => outcome,
         Ok(Err(wrong)) => {
-            return error(which.json, Exit::Failed, "cannot-run", &wrong.to_string(), "see pleach-sim run --help");
+            return error(
+                which.json,
+                Exit::Failed,
+                "cannot-run",
+                &wrong.to_string(),
+                "see pleach-sim run --help",
+            );
         }
         Err(_) => {
             let hint = format!("repeat it with: {}", which.replay(seed));
-            return error(which.json, Exit::Panic, "panic", &format!("a machine panicked with seed {seed}"), &hint);
+            return error(
+                which.json,
+                Exit::Panic,
+                "panic",
+                &format!("a machine panicked with seed {seed}"),
+                &hint,
+            );
         }
     };
     for round in &outcome.summary.rounds {

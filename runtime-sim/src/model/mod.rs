@@ -58,16 +58,41 @@ enum Parcel {
 /// What waits in the queue. `serial` tells the links of one pair apart.
 #[derive(Debug)]
 enum Happening {
-    Wake { node: u32 },
-    Message { from: u32, to: u32, serial: u64, parcel: Parcel },
-    Dial { from: u32, to: u32, serial: u64 },
-    Accepted { at: u32, by: u32, serial: u64 },
+    Wake {
+        node: u32,
+    },
+    Message {
+        from: u32,
+        to: u32,
+        serial: u64,
+        parcel: Parcel,
+    },
+    Dial {
+        from: u32,
+        to: u32,
+        serial: u64,
+    },
+    Accepted {
+        at: u32,
+        by: u32,
+        serial: u64,
+    },
     /// A link is gone, or a dial failed.
-    Gone { at: u32, peer: u32, serial: u64 },
+    Gone {
+        at: u32,
+        peer: u32,
+        serial: u64,
+    },
     /// Look whether this end still needs its link.
-    Idle { at: u32, peer: u32, serial: u64 },
+    Idle {
+        at: u32,
+        peer: u32,
+        serial: u64,
+    },
     /// A node that said goodbye stops.
-    Stop { node: u32 },
+    Stop {
+        node: u32,
+    },
 }
 
 impl Model {
@@ -140,7 +165,9 @@ impl Model {
     fn accused(&mut self, by: u32, peer: u32, rule: &str) {
         let ms = self.now.as_micros() / 1000;
         self.tally.accused += 1;
-        self.tally.first_accusation.get_or_insert_with(|| format!("node {by} accuses node {peer} at {ms} ms: {rule}"));
+        self.tally
+            .first_accusation
+            .get_or_insert_with(|| format!("node {by} accuses node {peer} at {ms} ms: {rule}"));
     }
 
     /// Sees to it that the node wakes exactly at its deadline. An earlier wake-up that waits already will look again.
@@ -175,7 +202,8 @@ impl Model {
             return self.answer_for_the_dead(to, from, serial);
         };
         // What was sent on a link that is closed at this end is lost; its end has been told.
-        let Some(link) = node.links.get_mut(from).filter(|link| link.phase == Phase::Up && link.serial == serial)
+        let Some(link) =
+            node.links.get_mut(from).filter(|link| link.phase == Phase::Up && link.serial == serial)
         else {
             return;
         };
@@ -388,11 +416,15 @@ impl Parcel {
         match self {
             Self::Overlay(message) => size::of_overlay(message) as u64,
             Self::Broadcast(broadcast::Message::Payload { id, hop, .. }) => {
-                let head = id.0.first_chunk::<3>().map_or(0, |head| u32::from_le_bytes([head[0], head[1], head[2], 0]));
+                let head =
+                    id.0.first_chunk::<3>()
+                        .map_or(0, |head| u32::from_le_bytes([head[0], head[1], head[2], 0]));
                 u64::from(head) << 8 ^ u64::from(*hop)
             }
             Self::Broadcast(broadcast::Message::IHave(announced)) => announced.len() as u64,
-            Self::Broadcast(broadcast::Message::Graft(ids) | broadcast::Message::NotHave(ids)) => ids.len() as u64,
+            Self::Broadcast(broadcast::Message::Graft(ids) | broadcast::Message::NotHave(ids)) => {
+                ids.len() as u64
+            }
             Self::Broadcast(broadcast::Message::Prune) => 0,
         }
     }

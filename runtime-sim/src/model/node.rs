@@ -41,13 +41,28 @@ pub(super) enum In {
 /// What a node wants of the network, or reports.
 #[derive(Debug)]
 pub(super) enum Out {
-    Send { to: u32, parcel: Parcel },
-    Hold { peer: u32 },
-    Dial { peer: u32 },
-    Release { peer: u32 },
-    Delivered { hop: u32, payload: Bytes },
+    Send {
+        to: u32,
+        parcel: Parcel,
+    },
+    Hold {
+        peer: u32,
+    },
+    Dial {
+        peer: u32,
+    },
+    Release {
+        peer: u32,
+    },
+    Delivered {
+        hop: u32,
+        payload: Bytes,
+    },
     /// A machine accuses a peer of breaking this rule.
-    Accused { peer: u32, rule: String },
+    Accused {
+        peer: u32,
+        rule: String,
+    },
 }
 
 /// Buffers of one call, kept from call to call.
@@ -108,7 +123,8 @@ impl Node {
                     route_overlay(buffers, out);
                 }
                 In::Broadcast(input) => {
-                    self.broadcast.handle(input, &mut Context::new(at, &mut self.rng, &mut buffers.broadcast));
+                    self.broadcast
+                        .handle(input, &mut Context::new(at, &mut self.rng, &mut buffers.broadcast));
                     route_broadcast(buffers, out);
                 }
             }

@@ -87,7 +87,10 @@ mod tests {
         assert_eq!(of_broadcast(&broadcast::Message::Prune), 17);
         // 0a 10 id, 10 01, 1a 40 payload: 86 bytes behind a tag and a length.
         let payload = Bytes::from_static(&[0; 64]);
-        assert_eq!(of_broadcast(&broadcast::Message::Payload { id: Id([0; 16]), hop: 1, payload }), 1 + 14 + 2 + 86);
+        assert_eq!(
+            of_broadcast(&broadcast::Message::Payload { id: Id([0; 16]), hop: 1, payload }),
+            1 + 14 + 2 + 86
+        );
         // Each: 0a 14, 08 01, 12 10 id.
         let announced = vec![Announcement { id: Id([0; 16]), hop: 1 }; 2];
         assert_eq!(of_broadcast(&broadcast::Message::IHave(announced)), 1 + 14 + 2 + 44);

@@ -204,8 +204,8 @@ impl End {
 
     /// Takes what may be put on its way now.
     pub(super) fn flush(&mut self, cuts: &mut impl Rng) -> Outgoing {
-        let mut out = Outgoing::default();
-        out.resumed = std::mem::take(&mut self.resumed) && self.has_unread();
+        let resumed = std::mem::take(&mut self.resumed) && self.has_unread();
+        let mut out = Outgoing { resumed, ..Outgoing::default() };
         if self.phase == Phase::Opening || self.phase == Phase::Closed {
             return out;
         }

@@ -70,7 +70,7 @@ impl<M: Machine> Host<M> {
 
 /// The address at which a host listens by default: every host has a /24 of its own.
 #[must_use]
-pub fn address(node: u32) -> SocketAddr {
+pub const fn address(node: u32) -> SocketAddr {
     SocketAddr::new(ip(node), PORT)
 }
 
@@ -88,6 +88,6 @@ pub(super) fn ephemeral(node: u32, connection: u64) -> SocketAddr {
 }
 
 /// `10.0.0.1`, `10.0.1.1`, and so on: room for 65 536 hosts in 10/8, then on into the networks above.
-fn ip(node: u32) -> IpAddr {
+const fn ip(node: u32) -> IpAddr {
     IpAddr::V4(Ipv4Addr::from_bits((10 << 24) + (node << 8) + 1))
 }

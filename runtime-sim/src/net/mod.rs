@@ -253,7 +253,7 @@ where
         }
     }
 
-    fn account(&mut self, node: u32, kind: u8, detail: u64) {
+    const fn account(&mut self, node: u32, kind: u8, detail: u64) {
         self.totals.events += 1;
         self.digest.event(self.now, node, kind, detail);
     }

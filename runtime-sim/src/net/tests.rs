@@ -76,9 +76,8 @@ impl Observer<Heard, u8, u8> for Ears {
 
 impl Ears {
     fn received(&self, node: u32) -> Vec<u8> {
-        let pieces = self.0.iter().filter(|(_, at, _)| *at == node).filter_map(|(_, _, input)| match input {
-            Input::Received { bytes, .. } => Some(bytes.to_vec()),
-            _ => None,
+        let pieces = self.0.iter().filter(|(_, at, _)| *at == node).filter_map(|(_, _, input)| {
+            if let Input::Received { bytes, .. } = input { Some(bytes.to_vec()) } else { None }
         });
         pieces.flatten().collect()
     }
@@ -87,10 +86,11 @@ impl Ears {
     fn closed(&self, node: u32) -> Vec<(u64, Cause)> {
         let of_node = self.0.iter().filter(|(_, at, _)| *at == node);
         of_node
-            .filter_map(|(at, _, input)| match input {
-                Input::Closed { cause, .. } => Some((*at, *cause)),
-                _ => None,
-            })
+            .filter_map(
+                |(at, _, input)| {
+                    if let Input::Closed { cause, .. } = input { Some((*at, *cause)) } else { None }
+                },
+            )
             .collect()
     }
 
@@ -139,9 +139,12 @@ impl World {
         self.ears
             .0
             .iter()
-            .find_map(|(_, node, input)| match input {
-                Input::Opened { link, via: Via::Accepted { .. }, .. } if *node == 1 => Some(*link),
-                _ => None,
+            .find_map(|(_, node, input)| {
+                if let (1, Input::Opened { link, via: Via::Accepted { .. }, .. }) = (*node, input) {
+                    Some(*link)
+                } else {
+                    None
+                }
             })
             .expect("a link was accepted")
     }
@@ -193,10 +196,11 @@ fn bytes_arrive_in_order_and_cut_at_odd_places() {
         .ears
         .0
         .iter()
-        .map(|(_, node, input)| match input {
-            Input::Written { count, .. } if *node == 0 => *count,
-            _ => 0,
-        })
+        .map(
+            |(_, node, input)| {
+                if let (0, Input::Written { count, .. }) = (*node, input) { *count } else { 0 }
+            },
+        )
         .sum();
     assert_eq!(written, sent.len(), "every byte that left is reported once");
 }
@@ -212,7 +216,7 @@ fn a_paused_reader_stalls_the_writer_and_loses_nothing() {
     world.order(0, send(LINK, sent.clone()));
     world.order(0, Output::Finish { link: LINK });
     world.run(1_000);
-    assert_eq!(world.ears.received(1), []);
+    assert!(world.ears.received(1).is_empty());
     let written = |world: &World| world.ears.count(0, |input| matches!(input, Input::Written { .. }));
     assert_eq!(written(&world), 1, "one window left, no more");
     world.order(1, Output::Resume { link });
@@ -342,9 +346,8 @@ fn questions_are_answered_from_the_hosts_own_store() {
         .ears
         .0
         .iter()
-        .filter_map(|(_, _, input)| match input {
-            Input::Answer { query, answer } => Some((query.0, answer.clone())),
-            _ => None,
+        .filter_map(|(_, _, input)| {
+            if let Input::Answer { query, answer } = input { Some((query.0, answer.clone())) } else { None }
         })
         .collect();
     let expected: Vec<(u64, Answer<u8>)> = vec![

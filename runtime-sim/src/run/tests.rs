@@ -1,1 +1,58 @@
+use super::*;
 
+fn run_small(settings: &[&str], seed: u64) -> Outcome {
+    let settings: Vec<_> = settings.iter().map(|setting| (*setting).to_owned()).collect();
+    let scenario = Scenario::parse("small.toml", "nodes = 60\nmessages = 21\nwarm_up_ms = 30_000", &settings);
+    run(&scenario.unwrap(), seed, &mut |_| {}).unwrap()
+}
+
+#[test]
+fn the_same_seed_gives_the_same_digest_and_figures() {
+    let figures = |seed| {
+        let mut summary = run_small(&["sources=many", "kill=40%"], seed).summary;
+        (summary.events_per_second, summary.bytes_per_node) = (None, None);
+        summary
+    };
+    assert_eq!(figures(5), figures(5));
+    assert_ne!(figures(5).digest, figures(6).digest);
+}
+
+#[test]
+fn a_small_network_delivers_everything_over_a_tree() {
+    for sources in ["sources=one", "sources=many"] {
+        let Outcome { summary, broken: _, missed } = run_small(&[sources], 1);
+        assert_eq!(missed, []);
+        assert!((summary.reliability - 1.0).abs() < 1e-9);
+        assert_eq!((summary.components, summary.asymmetric_links), (1, 0));
+        assert!(summary.active_min >= summary.active_wanted && summary.active_max <= summary.active_capacity);
+        assert!(summary.rmr_last10.unwrap() < 0.1, "{:?}", summary.rmr_last10);
+        let flood = summary.rounds[0].rmr.unwrap();
+        assert!(flood > 1.0, "message 1 floods: {flood}");
+    }
+}
+
+#[test]
+fn expectations_decide() {
+    let text = "nodes = 20\nmessages = 1\nwarm_up_ms = 1000\nexpect.components = { min = 2 }";
+    let outcome = run(&Scenario::parse("odd.toml", text, &[]).unwrap(), 0, &mut |_| {}).unwrap();
+    assert_eq!(outcome.missed.len(), 1);
+    assert_eq!(outcome.missed[0].to_string(), "components is 1, expected at least 2");
+}
+
+#[test]
+fn progress_ends_at_the_end() {
+    let mut last = None;
+    let text = "nodes = 5\nmessages = 2\nwarm_up_ms = 2500\ndrain_ms = 1500";
+    run(&Scenario::parse("tiny.toml", text, &[]).unwrap(), 0, &mut |now| {
+        assert!(last.is_none_or(|last: Progress| last.done_ms < now.done_ms), "{now:?}");
+        last = Some(now);
+    })
+    .unwrap();
+    assert_eq!(last, Some(Progress { stage: Stage::Drain, done_ms: 5004, of_ms: 5004 }));
+}
+
+#[test]
+fn whole_nodes_are_refused_with_a_reason() {
+    let scenario = Scenario::parse("tiny.toml", "nodes = 5\nmessages = 2\nfidelity = \"wire\"", &[]).unwrap();
+    assert_eq!(run(&scenario, 0, &mut |_| {}), Err(RunError::NoWireFidelity));
+}

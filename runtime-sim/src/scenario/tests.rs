@@ -1,1 +1,124 @@
+use super::*;
 
+fn parse(text: &str, settings: &[&str]) -> Result<Scenario, ScenarioError> {
+    let settings: Vec<_> = settings.iter().map(|setting| (*setting).to_owned()).collect();
+    Scenario::parse("mine.toml", text, &settings)
+}
+
+fn refused(text: &str, settings: &[&str]) -> String {
+    parse(text, settings).expect_err("it is wrong").to_string()
+}
+
+const SMALL: &str = "nodes = 10\nmessages = 2\n";
+
+#[test]
+fn built_in_scenarios_are_valid_and_say_what_they_are() {
+    for (name, _) in BUILT_IN {
+        let scenario = Scenario::load(name, &[]).unwrap();
+        assert!(!scenario.about.is_empty(), "{name}");
+        assert!(scenario.expect != Bounds::default() || !scenario.expect_when.is_empty(), "{name}");
+    }
+    assert_eq!(Scenario::load("stable", &[]).unwrap().nodes, 10_000);
+    assert_eq!(Scenario::load("many-sources", &[]).unwrap().nodes, 10_000);
+    assert_eq!(Scenario::load("mass-kill", &[]).unwrap().nodes, 1000);
+}
+
+#[test]
+fn defaults_are_those_of_the_reference_results() {
+    let scenario = parse(SMALL, &[]).unwrap();
+    assert_eq!((scenario.payload_bytes, scenario.pace_ms, scenario.contacts), (64, 1000, 10));
+    assert_eq!((scenario.join_ms, scenario.warm_up_ms), (1, 60_000));
+    assert_eq!((scenario.latency_min_ms, scenario.latency_max_ms), (10, 50));
+    assert_eq!((scenario.fidelity, scenario.dead_dials), (Fidelity::Model, DeadDials::Refused));
+    assert_eq!((scenario.sources, scenario.kill), (Sources::Some(1), Share::default()));
+}
+
+#[test]
+fn settings_change_keys() {
+    let settings = [
+        "nodes=500",
+        "messages=60",
+        "sources=many",
+        "kill=30%",
+        "dead_dials=silent",
+        "fidelity=wire",
+        "churn.every_ms=250",
+    ];
+    let scenario = parse(SMALL, &settings).unwrap();
+    assert_eq!((scenario.nodes, scenario.messages, scenario.sources), (500, 60, Sources::Many));
+    assert_eq!((scenario.victims(), scenario.dead_dials), (150, DeadDials::Silent));
+    assert_eq!(scenario.fidelity, Fidelity::Wire);
+    assert_eq!(scenario.churn, Some(Churn { every_ms: 250, polite_percent: 50 }));
+    for (setting, victims) in
+        [("kill=0.3", 3), ("kill=\"30%\"", 3), ("kill=1", 8), ("kill=0.04", 0), ("kill=0.05", 1)]
+    {
+        assert_eq!(parse(SMALL, &[setting]).unwrap().victims(), victims, "{setting}");
+    }
+    assert_eq!(parse(SMALL, &["sources=3"]).unwrap().sources, Sources::Some(3));
+}
+
+#[test]
+fn mistakes_in_a_file_are_named_with_line_and_accepted_values() {
+    let unknown = refused("nodes = 10\nmessages = 2\nsorces = \"one\"\n", &[]);
+    for part in ["mine.toml", "line 3", "sorces", "sources", "dead_dials"] {
+        assert!(unknown.contains(part), "{part} is not in {unknown}");
+    }
+    let wrong = refused("nodes = 10\nmessages = 2\nfidelity = \"real\"\n", &[]);
+    for part in ["line 3", "real", "model", "wire"] {
+        assert!(wrong.contains(part), "{part} is not in {wrong}");
+    }
+    assert!(refused("nodes = 10", &[]).contains("messages"));
+    assert!(refused("nodes = ", &[]).contains("line 1"));
+    assert!(refused("nodes = 1\nmessages = 2\n", &[]).contains("nodes = 1 is not between 2 and 1000000"));
+    let figure = refused("nodes = 10\nmessages = 2\n[expect]\nspeed = { min = 1 }\n", &[]);
+    assert!(figure.contains("line 4") && figure.contains("reliability"), "{figure}");
+}
+
+#[test]
+fn mistakes_in_settings_name_the_setting() {
+    for (setting, part) in [
+        ("nodes", "key=value"),
+        ("nodes=many", "u32"),
+        ("nodse=5", "nodes"),
+        ("kill=130%", "a share from 0 to 1"),
+        ("kill=-1", "a share from 0 to 1"),
+        ("sources=0", "\"one\", \"many\""),
+        ("sources=few", "\"one\", \"many\""),
+        ("dead_dials=quiet", "refused"),
+        ("fidelity=wire nodes", "wire"),
+        ("messages=0", "between 1 and 100000"),
+        ("latency_min_ms=60", "between 0 and 50"),
+        ("nodes.more=1", "no such key"),
+        ("churn.polite_percent=50", "every_ms"),
+    ] {
+        let error = refused(SMALL, &[setting]);
+        assert!(error.contains(&format!("--set {setting}")) && error.contains(part), "{setting}: {error}");
+    }
+}
+
+#[test]
+fn an_unknown_name_and_an_unreadable_file() {
+    assert!(matches!(Scenario::load("no-such-scenario", &[]), Err(ScenarioError::Unknown { .. })));
+    assert!(matches!(Scenario::load("/", &[]), Err(ScenarioError::Unreadable { .. })));
+}
+
+#[test]
+fn expectations_follow_the_kind_of_run() {
+    let count = |settings: &[&str]| {
+        let settings: Vec<_> = settings.iter().map(|setting| (*setting).to_owned()).collect();
+        let scenario = Scenario::load("mass-kill", &settings).unwrap();
+        let bounds = scenario.expectations();
+        let early = bounds.iter().find_map(|bounds| bounds.reliability_11_20).and_then(|range| range.min);
+        let late = bounds.iter().find_map(|bounds| bounds.reliability_51_60).and_then(|range| range.min);
+        (early, late)
+    };
+    assert_eq!(count(&["kill=30%"]), (Some(1.0), None));
+    assert_eq!(count(&["kill=80%"]), (Some(1.0), None));
+    assert_eq!(count(&["kill=90%"]), (None, Some(0.95)));
+    assert_eq!(count(&["kill=0.95"]), (None, Some(0.8)));
+    assert_eq!(count(&["kill=0.99"]), (None, None));
+    let stable = Scenario::load("stable", &[]).unwrap();
+    let many = Scenario::load("stable", &["sources=many".to_owned()]).unwrap();
+    assert!(stable.expectations().iter().any(|bounds| bounds.last10_per_flood.is_some()));
+    assert!(many.expectations().iter().all(|bounds| bounds.last10_per_flood.is_none()));
+}

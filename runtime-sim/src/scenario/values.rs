@@ -56,13 +56,9 @@ impl Share {
         u32::try_from(product / u64::from(Self::WHOLE)).unwrap_or(number)
     }
 
+    #[expect(clippy::cast_possible_truncation, reason = "the range is checked: 0 to a million")]
     fn from_ratio(ratio: f64) -> Option<Self> {
-        if !(0.0..=1.0).contains(&ratio) {
-            return None;
-        }
-        // The range is checked: the product lies between 0 and a million.
-        let millionths = (ratio * f64::from(Self::WHOLE)).round();
-        (0..=Self::WHOLE).contains(&(millionths as u32)).then_some(Self(millionths as u32))
+        (0.0..=1.0).contains(&ratio).then(|| Self((ratio * f64::from(Self::WHOLE)).round() as u32))
     }
 }
 

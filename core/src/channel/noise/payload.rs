@@ -67,7 +67,7 @@ impl Payload {
     pub fn sign(identity: &Keypair, static_key: &[u8; 32], muxers: &[&str]) -> Self {
         Self {
             identity: identity.public(),
-            signature: identity.sign(&signed_bytes(static_key)),
+            signature: identity.sign(&Self::signed_bytes(static_key)),
             stream_muxers: muxers.iter().map(|muxer| (*muxer).to_owned()).collect(),
         }
     }
@@ -75,7 +75,17 @@ impl Payload {
     /// Whether the identity vouches for `static_key`: the one of this very handshake.
     #[must_use]
     pub fn vouches_for(&self, static_key: &[u8; 32]) -> bool {
-        self.identity.verify(&signed_bytes(static_key), &self.signature)
+        self.identity.verify(&Self::signed_bytes(static_key), &self.signature)
+    }
+
+    /// What is signed: a prefix that no other use of the key has, and the static key.
+    #[must_use]
+    pub const fn signed_bytes(static_key: &[u8; 32]) -> [u8; 56] {
+        let mut bytes = [0; 56];
+        let (prefix, key) = bytes.split_at_mut(PREFIX.len());
+        prefix.copy_from_slice(PREFIX);
+        key.copy_from_slice(static_key);
+        bytes
     }
 
     /// Reads a payload. At most [`MUXERS_MAX`] muxers are kept.
@@ -110,15 +120,6 @@ impl Payload {
         }
         put_bytes(EXTENSIONS, &extensions, out);
     }
-}
-
-/// What is signed: a prefix that no other use of the key has, and the static key.
-const fn signed_bytes(static_key: &[u8; 32]) -> [u8; 56] {
-    let mut bytes = [0; 56];
-    let (prefix, key) = bytes.split_at_mut(PREFIX.len());
-    prefix.copy_from_slice(PREFIX);
-    key.copy_from_slice(static_key);
-    bytes
 }
 
 fn decode_extensions(bytes: &[u8], muxers: &mut Vec<String>) -> Result<(), ProtobufError> {

@@ -27,10 +27,9 @@ fn s2_two_channels_agree_however_bytes_are_cut() {
             let said = &pair.sides[side].said;
             assert_eq!(said[..2], [Output::Authenticated { peer }, Output::Ready], "seed {seed}");
             assert!(said.iter().any(|output| matches!(output, Output::RoundTrip(_))));
-            let identified = said.iter().find_map(|output| match output {
-                Output::Identified(info) => Some(info),
-                _ => None,
-            });
+            let identified = said
+                .iter()
+                .find_map(|output| if let Output::Identified(info) = output { Some(info) } else { None });
             let info = identified.unwrap();
             assert_eq!(info.agent_version.as_deref(), Some(other));
             let served = [identify::PROTOCOL, identify::PUSH_PROTOCOL, ping::PROTOCOL, "/echo/1", "/other/1"];
@@ -153,7 +152,7 @@ fn s10_a_partial_message_has_thirty_seconds_that_bytes_do_not_renew() {
         pair.sides[DIALLER].wire.clear();
     }
     assert_eq!(pair.closed(DIALLER), None);
-    pair.now = pair.now + Duration::from_secs(1);
+    pair.now += Duration::from_secs(1);
     pair.timeout(DIALLER);
     assert_eq!(pair.closed(DIALLER), Some(Cause::TimedOut(Waiting::Message)));
 }

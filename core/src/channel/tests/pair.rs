@@ -95,15 +95,14 @@ impl Pair {
         run(&mut target.channel, &mut Context::new(at, &mut self.rng, &mut outputs));
         let mut consumed = Vec::new();
         for output in outputs {
-            match output {
-                Output::Send(bytes) => target.wire.extend_from_slice(&bytes),
-                output => {
-                    if let (Output::Received { stream, bytes }, true) = (&output, self.consume) {
-                        consumed.push(Input::Consumed { stream: *stream, count: bytes.len() });
-                    }
-                    target.said.push(output);
-                }
+            if let Output::Send(bytes) = output {
+                target.wire.extend_from_slice(&bytes);
+                continue;
             }
+            if let (Output::Received { stream, bytes }, true) = (&output, self.consume) {
+                consumed.push(Input::Consumed { stream: *stream, count: bytes.len() });
+            }
+            target.said.push(output);
         }
         for input in consumed {
             self.input(side, input);
@@ -192,10 +191,8 @@ impl Pair {
     }
 
     pub(super) fn closed(&self, side: usize) -> Option<Cause> {
-        let closed = self.sides[side].said.iter().find_map(|output| match output {
-            Output::Closed(cause) => Some(*cause),
-            _ => None,
-        });
+        let cause = |output: &Output| if let Output::Closed(cause) = output { Some(*cause) } else { None };
+        let closed = self.sides[side].said.iter().find_map(cause);
         if closed.is_some() {
             assert!(matches!(self.sides[side].said.last(), Some(Output::Closed(_))), "L7");
             assert_eq!(self.sides[side].channel.poll_timeout(), None, "L7");

@@ -10,11 +10,8 @@ use super::pair::{DIALLER, LISTENER, Pair, keypair};
 
 fn agents(pair: &mut Pair, side: usize) -> Vec<String> {
     let told = pair.take(side, |output| matches!(output, Output::Identified(_)));
-    let agent = |output| match output {
-        Output::Identified(info) => info.agent_version.unwrap_or_default(),
-        _ => String::new(),
-    };
-    told.into_iter().map(agent).collect()
+    let agent = |output| if let Output::Identified(info) = output { info.agent_version } else { None };
+    told.into_iter().map(|output| agent(output).unwrap_or_default()).collect()
 }
 
 #[test]

@@ -65,7 +65,7 @@ fn s2_1_an_open_without_answer_times_out() {
     let mut pair = Pair::ready(1);
     pair.input(DIALLER, Input::Open { token: 1, protocols: names(&["/echo/1"]) });
     pair.sides[DIALLER].wire.clear();
-    pair.now = pair.now + Duration::from_secs(10);
+    pair.now += Duration::from_secs(10);
     pair.timeout(DIALLER);
     assert_eq!(pair.sides[DIALLER].said, [Output::OpenFailed { token: 1, cause: OpenError::TimedOut }]);
     assert_eq!(pair.sides[DIALLER].channel.stats().streams_timed_out, 1);

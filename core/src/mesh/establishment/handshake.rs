@@ -10,11 +10,11 @@ use core::time::Duration;
 
 use bytes::Bytes;
 
-use super::message::{Alternative, Hello, Message, Motive};
+use super::FRAME_MAX;
+use super::message::{ADDRESSES_MAX, ALTERNATIVES_MAX, Alternative, Hello, Message, Motive};
 use crate::identity::PeerId;
 use crate::identity::stamp::Stamp;
 use crate::machine::Context;
-use crate::mesh::Malformed;
 use crate::session::{Handshake, Step};
 
 /// The version of `mesh` that is spoken.
@@ -81,7 +81,7 @@ pub enum Wanted {
 pub struct Refusal {
     /// Why.
     pub motive: Motive,
-    /// At most 99.
+    /// What is beyond 99, or a frame, and addresses beyond 8, are cut off.
     pub alternatives: Vec<Alternative>,
 }
 
@@ -164,7 +164,6 @@ impl Establishment {
                 cx.emit(Step::Refused);
             }
             Ok(None) => {}
-            Err(Malformed::TooManyAlternatives) => cx.emit(Step::Violation(POINTS)),
             // Without this stream there is no establishment: its end is the link's.
             Err(_) => cx.emit(Step::Violation(POINTS)),
         }
@@ -177,10 +176,10 @@ impl Establishment {
         };
         let spoken = VERSION.min(hello.highest);
         let proven = |stamp: Stamp| stamp.proves(&peer.public_key().0, self.terms.difficulty);
-        let refused = if spoken < VERSION.max(hello.lowest) {
-            Some(Motive::Version)
-        } else if hello.network != self.terms.network {
+        let refused = if hello.network != self.terms.network {
             Some(Motive::Network)
+        } else if spoken < VERSION.max(hello.lowest) {
+            Some(Motive::Version)
         } else if self.terms.difficulty > 0 && !hello.stamp.is_some_and(proven) {
             Some(Motive::Stamp)
         } else {
@@ -206,8 +205,9 @@ impl Establishment {
         }
     }
 
-    fn refuse(&mut self, refusal: Refusal, cx: Cx<'_, '_>) {
+    fn refuse(&mut self, mut refusal: Refusal, cx: Cx<'_, '_>) {
         self.sent_answer = true;
+        fit(&mut refusal.alternatives);
         send(&Message::Nack { motive: refusal.motive, alternatives: refusal.alternatives }, cx);
     }
 }
@@ -270,6 +270,23 @@ impl Handshake for Establishment {
             | Heard::NotSpoken => 0,
         }
     }
+}
+
+/// Cuts alternatives to what a NACK may hold, the frame limit included.
+fn fit(alternatives: &mut Vec<Alternative>) {
+    /// Heads of the frame, and of an alternative or an address: more than they ever take.
+    const HEADS: usize = 8;
+    let mut room = FRAME_MAX.saturating_sub(HEADS);
+    let mut count = 0usize;
+    for alternative in alternatives.iter_mut().take(ALTERNATIVES_MAX) {
+        alternative.addresses.truncate(ADDRESSES_MAX);
+        let addresses = alternative.addresses.iter();
+        let size = addresses.fold(PeerId::LENGTH + HEADS, |sum, address| sum + address.len() + HEADS);
+        let Some(rest) = room.checked_sub(size) else { break };
+        room = rest;
+        count += 1;
+    }
+    alternatives.truncate(count);
 }
 
 fn send(message: &Message, cx: Cx<'_, '_>) {

@@ -31,3 +31,6 @@ pub const PROTOCOL: &str = "/pleach/session/1";
 pub const FRAME_MAX: usize = 16 * 1024;
 /// Alternatives that are taken from one NACK (E5).
 pub const ALTERNATIVES_TAKEN: usize = 10;
+
+#[cfg(test)]
+mod tests;

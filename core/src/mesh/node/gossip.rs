@@ -15,7 +15,7 @@ use crate::link::LinkId;
 use crate::mesh::rpc::{self, Action, Rpc};
 use crate::overlay;
 use crate::queue::Class;
-use crate::stats::count;
+use crate::stats::{count, count_by};
 
 impl Node {
     /// Encodes a message once and queues it for each of these peers.
@@ -30,9 +30,20 @@ impl Node {
                 count(&mut self.stats.messages_without_link);
                 continue;
             };
+            self.count_sent(class, bytes.len());
             let frame = Frame { bytes: bytes.clone(), announcement: announcement.clone() };
             self.queue_gossip(link, *peer, class, frame, cx);
         }
+    }
+
+    fn count_sent(&mut self, class: Class, size: usize) {
+        let stats = &mut self.stats;
+        let (messages, bytes) = match class {
+            Class::Bulk => (&mut stats.payloads_sent, &mut stats.payload_bytes_sent),
+            Class::Control | Class::Gossip => (&mut stats.control_sent, &mut stats.control_bytes_sent),
+        };
+        count(messages);
+        count_by(bytes, size);
     }
 
     fn queue_gossip(&mut self, id: LinkId, peer: PeerId, class: Class, frame: Frame, cx: &mut Cx<'_>) {

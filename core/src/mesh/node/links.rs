@@ -255,6 +255,7 @@ impl Node {
     fn established(&mut self, id: LinkId, peer: PeerId, cx: &mut Cx<'_>) {
         let Some(link) = self.links.get_mut(&id) else { return };
         link.established = true;
+        count(&mut self.stats.links_established);
         let dialled = link.dialled;
         self.admission.established(id);
         self.dial_succeeded(id, peer, cx);

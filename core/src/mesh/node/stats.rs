@@ -9,6 +9,8 @@ crate::counters! {
         handshakes,
         /// Handshakes that took too long.
         handshakes_timed_out,
+        /// Links established: usable by the overlay.
+        links_established,
         /// Links closed in order.
         links_closed,
         /// Links closed as the peer broke the protocol.
@@ -43,6 +45,14 @@ crate::counters! {
         frames_shed,
         /// Frames received for overlay and broadcast.
         gossip_received,
+        /// Payload frames queued for peers, one for each of them.
+        payloads_sent,
+        /// Their bytes.
+        payload_bytes_sent,
+        /// Other overlay and broadcast frames queued for peers, one for each of them.
+        control_sent,
+        /// Their bytes.
+        control_bytes_sent,
         /// Messages for a topic that is not subscribed.
         unknown_topics,
         /// Messages whose action is not known.

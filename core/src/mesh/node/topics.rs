@@ -226,6 +226,12 @@ impl Node {
         self.dials.contacts().filter(|contact| contact.peer != self.me).collect()
     }
 
+    /// What the node itself has counted; its machines have statistics of their own.
+    #[must_use]
+    pub const fn stats(&self) -> &super::Stats {
+        &self.stats
+    }
+
     /// The neighbours in a topic, in the order of their ids; none if it is not subscribed.
     pub fn neighbors(&self, topic: &str) -> impl Iterator<Item = PeerId> {
         self.topics.get(topic).into_iter().flat_map(|topic| topic.overlay.active())

@@ -1,5 +1,12 @@
 //! Unit tests by rule, and whole networks.
 
+mod admission;
+mod bench;
+mod joining;
+mod linking;
 mod network;
 mod networks;
-mod scratch;
+mod plain;
+mod probes;
+mod repairing;
+mod shuffling;

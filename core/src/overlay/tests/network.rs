@@ -63,6 +63,8 @@ pub(super) struct Network {
     serial: u64,
     /// (one end, other end) -> the connection that this end believes in.
     up: BTreeMap<(Peer, Peer), u64>,
+    /// The nodes below this one and the others cannot reach one another.
+    split: Option<Peer>,
     /// Share of messages, in percent, that come twice, the second time late.
     pub(super) duplicates: u64,
 }
@@ -81,6 +83,7 @@ impl Network {
             queue: BTreeMap::new(),
             serial: 0,
             up: BTreeMap::new(),
+            split: None,
             duplicates: 0,
         }
     }
@@ -115,6 +118,45 @@ impl Network {
             self.up.remove(&(peer, with));
             self.after(self.latency(peer, with), Step::LinkBroke { at: with, with: peer, connection });
         }
+    }
+
+    /// Breaks one link; both ends learn of it.
+    pub(super) fn break_link(&mut self, one: Peer, other: Peer) {
+        for (at, with) in [(one, other), (other, one)] {
+            if let Some(connection) = self.up.get(&(at, with)).copied() {
+                self.after(Duration::from_millis(1), Step::LinkBroke { at, with, connection });
+            }
+        }
+    }
+
+    /// Cuts the network in two, or joins it again.
+    pub(super) fn split(&mut self, at: Option<Peer>) {
+        self.split = at;
+        let links: Vec<_> = self.up.keys().copied().collect();
+        for (one, other) in links {
+            if self.is_split(one, other) {
+                self.break_link(one, other);
+            }
+        }
+    }
+
+    /// Nodes that left are gone for good: their links close.
+    pub(super) fn retire_closed(&mut self) {
+        let closed: Vec<Peer> =
+            self.alive().filter(|peer| self.overlay(*peer).poll_timeout().is_none()).collect();
+        for peer in closed {
+            self.kill(peer);
+        }
+    }
+
+    pub(super) fn shuffles_sent(&self) -> u64 {
+        self.alive().map(|peer| self.overlay(peer).stats().shuffles_sent).sum()
+    }
+
+    /// A random live node.
+    pub(super) fn any(&mut self) -> Peer {
+        let alive: Vec<Peer> = self.alive().collect();
+        *rng::pick(&mut self.rng, &alive).unwrap()
     }
 
     /// Kills a random share.
@@ -232,7 +274,7 @@ impl Network {
 
     fn dial_arrives(&mut self, from: Peer, to: Peer) {
         let latency = self.latency(from, to);
-        if !self.nodes.get(&to).is_some_and(|node| node.alive) {
+        if self.is_split(from, to) || !self.nodes.get(&to).is_some_and(|node| node.alive) {
             if self.dead == Dead::Refuse {
                 self.after(latency, Step::Input(from, Input::DialFailed { peer: to }));
             }
@@ -256,11 +298,13 @@ impl Network {
         let mut outputs = Vec::new();
         let mut cx =
             Context::new(At { now: self.now, wall: WallTime::default() }, &mut self.rng, &mut outputs);
+        let timeout = input.is_none();
         match input {
             Some(input) => node.overlay.handle(input, &mut cx),
             None => node.overlay.handle_timeout(&mut cx),
         }
         let next = node.overlay.poll_timeout();
+        assert!(timeout <= next.is_none_or(|at| at > self.now), "{peer}: due at once");
         if node.wake != next {
             node.wake = next;
             if let Some(at) = next {
@@ -331,7 +375,10 @@ impl Network {
             );
         }
         assert_eq!(node.overlay.held().collect::<BTreeSet<_>>(), node.held);
-        assert!(node.overlay.poll_timeout().is_none_or(|at| at > self.now), "{peer}: due at once");
+    }
+
+    fn is_split(&self, one: Peer, other: Peer) -> bool {
+        self.split.is_some_and(|at| (one < at) != (other < at))
     }
 
     fn latency(&self, one: Peer, other: Peer) -> Duration {

@@ -58,6 +58,16 @@ fn t5_a_length_has_at_most_five_bytes() {
 }
 
 #[test]
+fn t17_a_frame_that_has_begun_does_not_hold_its_piece() {
+    let piece = Bytes::from(alloc::vec![9; 60_000]);
+    let mut deframer = Deframer::new(Prefix::Varint, 100);
+    deframer.push(piece.slice(..5));
+    assert_eq!(deframer.next_frame(), Ok(None));
+    assert!(piece.is_unique());
+    assert_eq!(deframer.buffered(), 5);
+}
+
+#[test]
 fn leftover_bytes_are_handed_on() {
     let mut deframer = Deframer::new(Prefix::U16, 1000);
     deframer.push(Bytes::from_static(&[0, 1, b'x', b'r', b'e', b's', b't']));

@@ -1,0 +1,250 @@
+//! Peers that are authenticated and then misbehave, or merely do less than we do.
+
+use alloc::format;
+use alloc::vec;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+
+use super::super::yamux::{Flags, GoAway, Kind, YamuxError};
+use super::super::*;
+use super::raw::{Raw, bare, frame};
+use crate::link::How;
+use crate::machine::Machine;
+
+const HEADER_LINE: &[u8] = b"\x13/multistream/1.0.0\n";
+
+fn told(name: &str) -> Vec<u8> {
+    let mut out = BytesMut::from(HEADER_LINE);
+    multistream::encode(name, &mut out);
+    out.to_vec()
+}
+
+#[test]
+fn s2_1_data_behind_a_single_proposal_is_taken() {
+    let mut raw = Raw::dial();
+    raw.open(1, &["/echo/1"], b"early");
+    let stream = StreamId(1);
+    let accepted = Output::Accepted { stream, protocol: "/echo/1".into() };
+    assert_eq!(raw.said, [accepted, Output::Received { stream, bytes: Bytes::from_static(b"early") }]);
+    assert_eq!(raw.answers(1), (told("/echo/1"), false));
+}
+
+#[test]
+fn s2_1_header_and_echo_leave_in_one_frame_that_acknowledges() {
+    let mut raw = Raw::dial();
+    raw.frames();
+    raw.open(1, &["/unknown", "/echo/1"], b"");
+    let frames = raw.frames();
+    let [(header, body)] = &frames[..] else { panic!("{frames:?}") };
+    assert_eq!(header.flags, Flags::ACK);
+    assert_eq!(body[..], [HEADER_LINE, b"\x03na\n\x08/echo/1\n"].concat());
+}
+
+#[test]
+fn t17_a_small_piece_does_not_hold_the_message_it_came_in() {
+    let mut raw = Raw::dial();
+    raw.open(1, &["/echo/1"], b"");
+    raw.said.clear();
+    let body =
+        [&frame(Kind::Data, Flags::NONE, 1, b"small")[..], &frame(Kind::Data, Flags::NONE, 1, &[1; 60_000])];
+    raw.plaintext(&body.concat());
+    let [Output::Received { bytes: small, .. }, Output::Received { bytes: large, .. }] = &raw.said[..] else {
+        panic!("{:?}", raw.said)
+    };
+    assert_eq!((&small[..], large.len()), (&b"small"[..], 60_000));
+    assert!(small.is_unique() && large.is_unique(), "each is alone in its buffer");
+}
+
+#[test]
+fn s2_3_pings_are_echoed_on_two_streams_at_most() {
+    let mut raw = Raw::dial();
+    for id in [1, 3] {
+        raw.open(id, &[ping::PROTOCOL], &[7; 32]);
+        assert_eq!(raw.answers(id), ([told(ping::PROTOCOL), vec![7; 32]].concat(), false));
+    }
+    raw.open(5, &[ping::PROTOCOL], &[7; 32]);
+    assert!(raw.answers(5).1);
+    assert_eq!(raw.channel.stats().streams_refused, 1);
+    // One more once one has ended.
+    raw.plaintext(&bare(Kind::Data, Flags::FIN, 1, 0));
+    raw.open(7, &[ping::PROTOCOL], &[8; 32]);
+    assert!(!raw.answers(7).1);
+}
+
+#[test]
+fn s2_3_a_pinger_that_does_not_read_is_held_by_its_window() {
+    let mut raw = Raw::dial();
+    raw.open(1, &[ping::PROTOCOL], b"");
+    raw.reads = false;
+    let window = usize::try_from(yamux::WINDOW).unwrap();
+    let used = told(ping::PROTOCOL).len();
+    for _ in 0..(window - used) / 32 {
+        raw.plaintext(&frame(Kind::Data, Flags::NONE, 1, &[9; 32]));
+    }
+    assert_eq!(raw.closed(), None);
+    raw.plaintext(&frame(Kind::Data, Flags::NONE, 1, &[9; 32]));
+    assert_eq!(raw.closed(), Some(Cause::Violation(Violation::Yamux(YamuxError::WindowExceeded))));
+}
+
+#[test]
+fn s4_identify_is_answered_and_closed() {
+    let mut raw = Raw::dial();
+    raw.open(1, &[identify::PROTOCOL], b"");
+    let frames = raw.frames();
+    let (last, body) = frames.iter().rfind(|(header, _)| header.stream == 1).unwrap();
+    assert!(last.flags.contains(Flags::FIN));
+    let message = &body[told(identify::PROTOCOL).len()..];
+    assert_eq!(usize::from(message[0]), message.len() - 1);
+    let info = identify::Info::decode(&message[1..]).unwrap();
+    assert_eq!(info.protocols.last().unwrap(), "/echo/1");
+    raw.plaintext(&bare(Kind::Data, Flags::FIN, 1, 0));
+    assert_eq!(raw.channel.open_streams(), 1, "only our own question is left");
+}
+
+#[test]
+fn s2_2_a_peer_without_identify_and_ping_stays() {
+    let mut raw = Raw::dial();
+    // Our question on stream 2 is declined, as an episub-only node does.
+    let answer = [HEADER_LINE, b"\x03na\n"].concat();
+    raw.plaintext(&frame(Kind::Data, Flags::ACK, 2, &answer));
+    let hours = raw.now + Duration::from_secs(7200);
+    let mut questions = 0;
+    while raw.now < hours {
+        for (header, _) in raw.frames() {
+            questions += usize::from(header.kind == Kind::Data);
+            if header.kind == Kind::Ping {
+                raw.plaintext(&bare(Kind::Ping, Flags::ACK, 0, header.length));
+            }
+        }
+        raw.now = raw.channel.poll_timeout().unwrap();
+        raw.timeout();
+    }
+    assert_eq!(questions, 1, "asked once, not again");
+    assert_eq!(raw.closed(), None);
+}
+
+#[test]
+fn s4_a_push_is_merged_and_too_long_a_message_is_not_read() {
+    let mut raw = Raw::dial();
+    let push = identify::Info { agent_version: Some("pusher".into()), ..identify::Info::default() };
+    raw.open(1, &[identify::PUSH_PROTOCOL], &push.to_frame());
+    assert_eq!(raw.said, [Output::Identified(push.into())]);
+    for (length, fits) in [(8191u16, true), (8192, true), (8193, false)] {
+        let mut raw = Raw::dial();
+        let prefix = [u8::try_from(length & 0x7f).unwrap() | 0x80, u8::try_from(length >> 7).unwrap()];
+        raw.open(1, &[identify::PUSH_PROTOCOL], &prefix);
+        assert_eq!(raw.answers(1).1, !fits, "{length}");
+        assert_eq!(raw.channel.stats().identify_refused == 0, fits);
+        assert_eq!(raw.closed(), None);
+    }
+}
+
+#[test]
+fn t38_a_bad_negotiation_costs_the_stream_only() {
+    let mut raw = Raw::dial();
+    let many: Vec<_> = (0..17).map(|number| format!("/unknown/{number}")).collect();
+    let many: Vec<&str> = many.iter().map(|name| &name[..]).collect();
+    raw.open(1, &many, b"");
+    assert!(raw.answers(1).1);
+    raw.plaintext(&frame(Kind::Data, Flags::SYN, 3, b"\x05nope\n"));
+    assert!(raw.answers(3).1);
+    assert_eq!((raw.channel.stats().streams_malformed, raw.closed()), (2, None));
+}
+
+#[test]
+fn s2_1_a_negotiation_that_drips_times_out() {
+    let mut raw = Raw::dial();
+    raw.plaintext(&frame(Kind::Data, Flags::SYN, 1, b"\x13/multi"));
+    let start = raw.now;
+    let our_question = 1;
+    while raw.channel.open_streams() > our_question && raw.now.since(start) < Duration::from_secs(60) {
+        raw.now = raw.channel.poll_timeout().unwrap();
+        raw.timeout();
+        let line = raw.frames().iter().any(|(header, _)| header.flags.contains(Flags::RST));
+        if line {
+            break;
+        }
+        raw.plaintext(&bare(Kind::Ping, Flags::SYN, 0, 1));
+    }
+    assert_eq!(raw.now.since(start), Duration::from_secs(10));
+    assert_eq!(raw.closed(), None);
+}
+
+#[test]
+fn s10_negotiating_streams_are_bounded() {
+    let mut raw = Raw::dial();
+    for index in 0..129 {
+        assert_eq!(raw.channel.stats().streams_refused, 0, "{index}");
+        raw.plaintext(&bare(Kind::WindowUpdate, Flags::SYN, 2 * index + 1, 0));
+    }
+    assert_eq!(raw.channel.stats().streams_refused, 1);
+    assert_eq!(raw.closed(), None);
+    // A stream that has been agreed on makes room.
+    raw.plaintext(&frame(Kind::Data, Flags::NONE, 1, &told("/echo/1")));
+    raw.plaintext(&bare(Kind::WindowUpdate, Flags::SYN, 1001, 0));
+    assert_eq!(raw.channel.stats().streams_refused, 1);
+}
+
+#[test]
+fn t39_a_violation_is_told_with_goaway_1() {
+    let mut raw = Raw::dial();
+    raw.frames();
+    raw.plaintext(&bare(Kind::WindowUpdate, Flags::SYN, 2, 0));
+    let cause = raw.closed().unwrap();
+    assert_eq!(cause, Cause::Violation(Violation::Yamux(YamuxError::BadStream)));
+    assert_eq!(cause.how(), How::Flush);
+    let goaway = raw.frames();
+    assert_eq!((goaway.len(), goaway[0].0.kind, goaway[0].0.length), (1, Kind::GoAway, 1));
+}
+
+#[test]
+fn s2_2_goaway_with_a_code_ends_the_link() {
+    let mut raw = Raw::dial();
+    raw.plaintext(&bare(Kind::GoAway, Flags::NONE, 0, 2));
+    assert_eq!(raw.closed(), Some(Cause::GoneAway(GoAway::InternalError)));
+}
+
+#[test]
+fn t12_a_flood_of_pings_unread_pauses_reading_and_stays_bounded() {
+    let mut raw = Raw::dial();
+    raw.reads = false;
+    let config = Config::default();
+    let limit = config.send_ahead + config.control_ahead;
+    let mut paused = false;
+    for value in 0..100_000u32 {
+        raw.plaintext(&bare(Kind::Ping, Flags::SYN, 0, value));
+        paused |= raw.said.contains(&Output::Pause);
+        assert!(raw.channel.unwritten() <= limit + 100);
+        raw.said.clear();
+    }
+    assert!(paused);
+    let stats = raw.channel.stats();
+    assert!(stats.pings_shed > 80_000, "{stats:?}");
+    // It goes on when the carrier has written.
+    raw.input(Input::Written(limit));
+    assert_eq!(raw.said, [Output::Resume]);
+}
+
+#[test]
+fn s11_empty_messages_in_a_row_are_bounded() {
+    let mut raw = Raw::dial();
+    raw.empty_messages(1000);
+    raw.plaintext(&bare(Kind::Ping, Flags::SYN, 0, 1));
+    raw.empty_messages(1000);
+    assert_eq!(raw.closed(), None);
+    raw.empty_messages(1);
+    assert_eq!(raw.closed(), Some(Cause::Violation(Violation::EmptyMessages)));
+}
+
+#[test]
+fn t40_rapid_resets_of_negotiating_streams_close() {
+    let mut raw = Raw::dial();
+    for index in 0..101 {
+        assert_eq!(raw.closed(), None, "{index}");
+        raw.open(2 * index + 1, &["/echo/1"], b"");
+        raw.plaintext(&bare(Kind::WindowUpdate, Flags::RST, 2 * index + 1, 0));
+    }
+    assert_eq!(raw.closed(), Some(Cause::Violation(Violation::Yamux(YamuxError::RapidReset))));
+}
