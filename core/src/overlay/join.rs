@@ -9,7 +9,6 @@ use rand_core::Rng;
 
 use super::conduct::Limited;
 use super::links::Errand;
-use super::passive::Candidate;
 use super::{Config, Contact, DownReason, Message, Output, Overlay, Priority, Violation};
 use crate::machine::Context;
 use crate::rng;
@@ -92,6 +91,7 @@ impl<P: Copy + Ord + Debug> Overlay<P> {
             self.joining.started = true;
             self.start_timers(cx);
         }
+        self.refilling |= !self.active.is_empty();
         self.unsettled = true;
     }
 
@@ -298,13 +298,7 @@ impl<P: Copy + Ord + Debug> Overlay<P> {
         let first_hop = ttl == self.config.join_walk;
         if !busy && (free || (first_hop && self.may_evict(cx.now()))) {
             let priority = if free { Priority::Low } else { Priority::High };
-            let candidate = Candidate {
-                addresses: contact.addresses.clone(),
-                verified: false,
-                failures: 0,
-                source: from,
-            };
-            self.request(joiner, candidate, priority, cx);
+            self.request(joiner, &contact.addresses, priority, cx);
         } else {
             self.add_passive(contact.clone(), from, cx);
         }

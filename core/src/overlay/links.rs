@@ -20,6 +20,8 @@ pub(super) struct Link {
     pub(super) held: bool,
     /// We said `Dial` and have no answer.
     pub(super) dialling: bool,
+    /// The connection is one that we dialled.
+    pub(super) dialled: bool,
     /// The peer has shown a field of 3.2: it is not plain.
     pub(super) extended: bool,
     /// A plain peer dialled us and has said nothing; it is looked at then (3.3 b).
@@ -65,6 +67,11 @@ impl<P: Copy + Ord + Debug> Overlay<P> {
         self.links.get(peer).is_some_and(|link| link.connected)
     }
 
+    /// Whether a connection stands that we dialled: then the addresses are right.
+    pub(super) fn was_dialled(&self, peer: &P) -> bool {
+        self.links.get(peer).is_some_and(|link| link.connected && link.dialled)
+    }
+
     /// Holds the link to `peer`, and dials where there is none.
     pub(super) fn hold(&mut self, peer: P, addresses: &[Bytes], cx: &mut Context<'_, Output<P>>) {
         if !self.links.contains(&peer) {
@@ -105,7 +112,7 @@ impl<P: Copy + Ord + Debug> Overlay<P> {
         cx: &mut Context<'_, Output<P>>,
     ) -> bool {
         let peer = contact.peer;
-        if !self.temporary.contains(&peer) && self.temporary.len() >= self.config.temporary_max {
+        if !self.can_visit(&peer) {
             count(&mut self.stats.temporaries_shed);
             return false;
         }
@@ -123,6 +130,14 @@ impl<P: Copy + Ord + Debug> Overlay<P> {
         self.temporary.insert(peer, Temporary { until, errand });
         self.hold(peer, &contact.addresses, cx);
         true
+    }
+
+    /// Whether there is room for one more temporary connection, and no errand to this peer waits.
+    pub(super) fn can_visit(&self, peer: &P) -> bool {
+        self.temporary.get(peer).map_or_else(
+            || self.temporary.len() < self.config.temporary_max,
+            |temporary| temporary.errand.is_none(),
+        )
     }
 
     /// Ends a temporary connection; what it was for fails if it was not done.
@@ -152,10 +167,14 @@ impl<P: Copy + Ord + Debug> Overlay<P> {
             return;
         }
         link.connected = true;
+        link.dialled = dialled;
         link.dialling = false;
         link.silent_until = watch.then_some(silent_until);
-        if let Some(candidate) = self.passive.get_mut(&peer) {
+        if dialled && let Some(candidate) = self.passive.get_mut(&peer) {
             candidate.reached();
+        }
+        if dialled && let Some(request) = self.pending.get_mut(&peer) {
+            request.candidate.reached();
         }
         if self.pending.get(&peer).is_some_and(|request| !request.checking) {
             self.ask(peer, cx);

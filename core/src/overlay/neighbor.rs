@@ -74,7 +74,9 @@ impl<P: Copy + Ord + Debug> Overlay<P> {
         }
         let backoff = if high { self.config.eviction_backoff } else { self.config.refusal_backoff };
         self.add_passive(contact, from, cx);
-        self.refuse(from, true, Some(backoff), cx);
+        if !self.refuse(from, true, Some(backoff), cx) && !self.is_plain(&from) {
+            self.report(from, Violation::RateExceeded, cx);
+        }
     }
 
     pub(super) fn on_disconnect(
@@ -113,22 +115,23 @@ impl<P: Copy + Ord + Debug> Overlay<P> {
         self.refuse(peer, true, None, cx);
     }
 
-    /// DISCONNECT as an answer, at most once in an interval.
+    /// DISCONNECT as an answer, at most once in an interval; false if it was not sent.
     pub(super) fn refuse(
         &mut self,
         peer: P,
         alive: bool,
         backoff: Option<Duration>,
         cx: &mut Context<'_, Output<P>>,
-    ) {
+    ) -> bool {
         let plain = self.is_plain(&peer);
         let interval = if plain { self.config.plain_refusal_interval } else { self.config.refusal_interval };
-        if self.allow(peer, Limited::Refusal, interval, cx.now()) {
+        let allowed = self.allow(peer, Limited::Refusal, interval, cx.now());
+        if allowed {
             self.send_disconnect(peer, alive, backoff, cx);
         } else {
             count(&mut self.stats.refusals_limited);
-            self.report(peer, Violation::RateExceeded, cx);
         }
+        allowed
     }
 
     /// A plain peer, which cannot read a back-off, is told that we are gone (3.3 d).

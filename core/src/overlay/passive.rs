@@ -17,7 +17,7 @@ use crate::time::Instant;
 pub(super) struct Candidate<P> {
     /// The newest addresses heard.
     pub(super) addresses: Vec<Bytes>,
-    /// Whether a connection with it succeeded before.
+    /// Whether it was a neighbour, or a dial of ours to it succeeded (T-45).
     pub(super) verified: bool,
     /// Requests in a row that it did not answer.
     pub(super) failures: u8,
@@ -30,10 +30,13 @@ impl<P> Candidate<P> {
         Self { addresses, verified: true, failures: 0, source }
     }
 
-    /// A connection with it succeeded.
+    pub(super) const fn unverified(addresses: Vec<Bytes>, source: P) -> Self {
+        Self { addresses, verified: false, failures: 0, source }
+    }
+
+    /// A dial to it succeeded.
     pub(super) const fn reached(&mut self) {
         self.verified = true;
-        self.failures = 0;
     }
 }
 
@@ -54,25 +57,16 @@ impl<P: Copy + Ord + Debug> Overlay<P> {
         source: P,
         cx: &mut Context<'_, Output<P>>,
     ) {
-        let share = (self.capacity.passive / self.config.passive_share.max(1)).max(1);
-        let mut named = self.passive.iter().filter(|(_, candidate)| candidate.source == source).count();
+        let mut named = self.named_by(source);
         for contact in nodes {
             if self.refresh_candidate(&contact) {
                 continue;
-            }
-            if named >= share {
-                self.evict_named_by(source, cx);
-            } else {
-                named += 1;
             }
             while self.passive.len() >= self.capacity.passive {
                 let Some(given) = sent.pop() else { break };
                 self.passive.remove(&given);
             }
-            let verified = self.is_connected(&contact.peer);
-            let contact = self.bounded(contact);
-            let candidate = Candidate { addresses: contact.addresses, verified, failures: 0, source };
-            self.keep(contact.peer, candidate, cx);
+            self.learn(contact, source, &mut named, cx);
         }
         self.unsettled = true;
     }
@@ -80,11 +74,26 @@ impl<P: Copy + Ord + Debug> Overlay<P> {
     /// Puts one peer into the passive view.
     pub(super) fn add_passive(&mut self, contact: Contact<P>, source: P, cx: &mut Context<'_, Output<P>>) {
         if !self.refresh_candidate(&contact) {
-            let verified = self.is_connected(&contact.peer);
-            let contact = self.bounded(contact);
-            let candidate = Candidate { addresses: contact.addresses, verified, failures: 0, source };
-            self.keep(contact.peer, candidate, cx);
+            let mut named = self.named_by(source);
+            self.learn(contact, source, &mut named, cx);
         }
+    }
+
+    /// Inserts a peer that is new here; what one sender named stays within its share (T-45).
+    fn learn(&mut self, contact: Contact<P>, source: P, named: &mut usize, cx: &mut Context<'_, Output<P>>) {
+        if *named >= (self.capacity.passive / self.config.passive_share.max(1)).max(1) {
+            self.evict_named_by(source, cx);
+        } else {
+            *named += 1;
+        }
+        let contact = self.bounded(contact);
+        let mut candidate = Candidate::unverified(contact.addresses, source);
+        candidate.verified = self.was_dialled(&contact.peer);
+        self.keep(contact.peer, candidate, cx);
+    }
+
+    fn named_by(&self, source: P) -> usize {
+        self.passive.iter().filter(|(_, candidate)| candidate.source == source).count()
     }
 
     /// Inserts, with room made at random if need be; unverified peers go first.

@@ -8,7 +8,6 @@ use alloc::vec::Vec;
 use core::fmt::Debug;
 use core::time::Duration;
 
-use super::passive::Candidate;
 use super::{Contact, Message, Output, Overlay, Priority};
 use crate::machine::Context;
 use crate::time::Instant;
@@ -72,7 +71,7 @@ impl<P: Copy + Ord + Debug> Overlay<P> {
             let known = invited || self.passive.contains(&peer);
             let free = self.active.len() + self.pending.len() < self.capacity.active;
             if known && free && self.is_plain(&peer) && !self.is_backed_off(&peer, now) {
-                self.request(peer, Candidate::verified(Vec::new(), peer), Priority::Low, cx);
+                self.request(peer, &[], Priority::Low, cx);
             }
         }
     }
@@ -91,7 +90,7 @@ impl<P: Copy + Ord + Debug> Overlay<P> {
             return;
         }
         if self.config.check_registration {
-            self.request(peer, Candidate::verified(Vec::new(), peer), Priority::Low, cx);
+            self.request(peer, &[], Priority::Low, cx);
         } else {
             self.link(Contact { peer, addresses: Vec::new() }, cx);
         }

@@ -51,11 +51,11 @@ impl Answers {
 }
 
 impl<P: Copy + Ord + Debug> Overlay<P> {
-    /// Asks `peer`, which is neither active nor pending and has no back-off, for a link.
+    /// Asks `peer`, which has no back-off, for a link; `addresses` are where it is if the passive view knows none.
     pub(super) fn request(
         &mut self,
         peer: P,
-        unknown: Candidate<P>,
+        addresses: &[Bytes],
         priority: Priority,
         cx: &mut Context<'_, Output<P>>,
     ) {
@@ -66,10 +66,12 @@ impl<P: Copy + Ord + Debug> Overlay<P> {
             count(&mut self.stats.requests_shed);
             return;
         }
-        let mut candidate = self.passive.remove(&peer).unwrap_or(unknown);
-        if self.is_connected(&peer) {
-            candidate.reached();
+        let mut candidate =
+            self.passive.remove(&peer).unwrap_or_else(|| Candidate::unverified(Vec::new(), peer));
+        if !addresses.is_empty() {
+            candidate.addresses = addresses.to_vec();
         }
+        candidate.verified |= self.was_dialled(&peer);
         let checking = self.config.check_registration;
         let deadline = self.after(self.request_deadline(), cx.now());
         let request = Request { priority, since: cx.now(), deadline, asked: false, checking, candidate };
@@ -101,7 +103,6 @@ impl<P: Copy + Ord + Debug> Overlay<P> {
     pub(super) fn ask(&mut self, peer: P, cx: &mut Context<'_, Output<P>>) {
         let Some(request) = self.pending.get_mut(&peer).filter(|request| !request.asked) else { return };
         request.asked = true;
-        request.candidate.reached();
         let priority = request.priority;
         self.start_link(peer, priority, cx);
     }
@@ -148,7 +149,8 @@ impl<P: Copy + Ord + Debug> Overlay<P> {
         backoff: Duration,
         cx: &mut Context<'_, Output<P>>,
     ) {
-        let Some(request) = self.pending.remove(&peer) else { return };
+        let Some(mut request) = self.pending.remove(&peer) else { return };
+        request.candidate.failures = 0;
         self.answers.record(cx.now().since(request.since));
         self.answers.refusals = match request.priority {
             Priority::Low => self.answers.refusals.saturating_add(1),
@@ -205,7 +207,7 @@ impl<P: Copy + Ord + Debug> Overlay<P> {
                 break;
             };
             let priority = self.urgency();
-            self.request(peer, Candidate::verified(Vec::new(), peer), priority, cx);
+            self.request(peer, &[], priority, cx);
         }
         // Candidates that wait for their back-off, or too many neighbours: look again in a moment.
         let waiting = self.wants_more() && self.pending.is_empty() && !self.passive.is_empty();
@@ -236,7 +238,7 @@ impl<P: Copy + Ord + Debug> Overlay<P> {
         }
         let rank = rng::index(cx.rng(), self.passive.len());
         if let Some((peer, _)) = rank.and_then(|rank| self.passive.at(rank)) {
-            self.request(peer, Candidate::verified(Vec::new(), peer), Priority::High, cx);
+            self.request(peer, &[], Priority::High, cx);
         }
     }
 
@@ -256,8 +258,6 @@ impl<P: Copy + Ord + Debug> Overlay<P> {
     /// Asks one lost neighbour whether it is back (6.13). HIGH, as after a partition both halves are full.
     pub(super) fn try_lost(&mut self, cx: &mut Context<'_, Output<P>>) {
         let Some(lost) = self.pick_lost(cx) else { return };
-        let candidate =
-            Candidate { addresses: lost.addresses, verified: false, failures: 0, source: lost.peer };
-        self.request(lost.peer, candidate, Priority::High, cx);
+        self.request(lost.peer, &lost.addresses, Priority::High, cx);
     }
 }

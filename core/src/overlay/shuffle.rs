@@ -158,7 +158,7 @@ impl<P: Copy + Ord + Debug> Overlay<P> {
         let sent: Vec<P> = reply.iter().map(|contact| contact.peer).collect();
         if self.is_connected(&origin.peer) {
             self.send(origin.peer, Message::ShuffleReply { nodes: reply, nonce }, cx);
-        } else if self.temporary.len() < self.config.temporary_max {
+        } else if self.can_visit(&origin.peer) {
             self.visit(&origin, Some(Errand::Reply { nodes: reply, nonce, via: from }), cx);
         } else {
             count(&mut self.stats.temporaries_shed);

@@ -91,7 +91,7 @@ fn r5_4_the_deadline_follows_the_slowest_answer() {
 #[test]
 fn r5_4_a_verified_peer_is_preferred_and_has_two_chances() {
     let mut bench = settled();
-    bench.connect(25);
+    bench.give(Input::Connected { peer: 25, dialled: true });
     bench.give(Input::Disconnected { peer: 25 });
     assert_eq!(dialled(&bench.give(Input::Disconnected { peer: 1 })), [25]);
     let outputs = bench.give(Input::DialFailed { peer: 25 });

@@ -191,7 +191,7 @@ fn r4_8_what_was_sent_makes_room_first() {
 fn r4_8_unverified_peers_are_evicted_before_verified_ones() {
     let mut bench = full(8);
     bench.remember(1, [20]);
-    bench.connect(20);
+    bench.give(Input::Connected { peer: 20, dialled: true });
     for source in 2..=4 {
         for round in 0..20 {
             bench.remember(source, [100 * source + round]);
