@@ -188,6 +188,8 @@ impl<P: Copy + Ord + Debug> Overlay<P> {
         self.joining.left = 0;
         if self.joining.sent {
             self.joining.sent = false;
+            let first = self.offset(self.config.shuffle_first_within, cx);
+            self.timers.shuffle = crate::deadline::earliest(self.timers.shuffle, Some(first));
             self.joining.confirmations = self.config.join_confirmations;
             self.plan_confirmation(cx);
         }

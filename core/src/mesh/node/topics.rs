@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use super::offences::Offence;
 use super::timers::Timer;
-use super::{Cx, Node, Output, Work};
+use super::{Cx, Node, Output, Phase, Work};
 use crate::broadcast::{self, Broadcast, Scope, Verdict};
 use crate::identity::PeerId;
 use crate::machine::Machine;
@@ -148,6 +148,7 @@ impl Node {
             }
             overlay::Output::Event(overlay::Event::NeighborDown { peer, reason }) => {
                 self.broadcast(name, broadcast::Input::NeighborDown { peer }, cx);
+                self.find_company(name, cx);
                 cx.emit(Output::Event(Event::NeighborDown { topic: name.to_string(), peer, reason }));
             }
         }
@@ -220,6 +221,24 @@ impl Node {
     pub(super) fn verdict(&mut self, name: &str, id: broadcast::Id, verdict: Verdict, cx: &mut Cx<'_>) {
         if let Some((name, _)) = self.topics.get_key_value(name) {
             self.broadcast(&Arc::clone(name), broadcast::Input::Verdict { id, verdict }, cx);
+        }
+    }
+
+    /// A topic without neighbours may also join through peers that were reached before: the places of the
+    /// configuration may all be gone (T-51).
+    fn find_company(&mut self, name: &Name, cx: &mut Cx<'_>) {
+        let lonely = self.topics.get(name).is_some_and(|topic| topic.overlay.active().next().is_none());
+        if !lonely || self.phase != Phase::Running {
+            return;
+        }
+        let contact = |peer: PeerId| {
+            let addresses: Vec<Bytes> = self.book.places(peer).map(|place| place.address.clone()).collect();
+            (!addresses.is_empty()).then_some(Contact { peer, addresses })
+        };
+        let known: Vec<Contact<PeerId>> =
+            self.book.verified().filter_map(contact).take(self.config.company_max).collect();
+        if !known.is_empty() {
+            self.overlay(name, overlay::Input::Join { bootstrap: known }, cx);
         }
     }
 
