@@ -78,6 +78,11 @@ impl Dials {
         })
     }
 
+    #[cfg(test)]
+    pub(super) fn has_any(&self) -> bool {
+        !self.under_way.is_empty()
+    }
+
     fn unknown(&self) -> impl Iterator<Item = (usize, &Address)> {
         let unknown = |(index, bootstrap): (usize, &'_ Bootstrap)| bootstrap.peer.is_none().then_some(index);
         let indexes: Vec<usize> = self.bootstrap.iter().enumerate().filter_map(unknown).collect();

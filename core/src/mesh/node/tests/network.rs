@@ -43,6 +43,7 @@ pub(super) struct Host {
     pub(super) kind: Kind,
     pub(super) address: SocketAddr,
     listens: bool,
+    fails: bool,
     ends: BTreeMap<LinkId, End>,
     next_accepted: u64,
 }
@@ -101,6 +102,17 @@ pub(super) fn native(host: usize, bootstrap: &[usize]) -> Config {
     }
 }
 
+impl Host {
+    /// Dials to the host reach it, though it has asked for no listener.
+    pub(super) const fn force_listen(&mut self) {
+        self.listens = true;
+    }
+
+    pub(super) const fn fail_listeners(&mut self) {
+        self.fails = true;
+    }
+}
+
 impl Network {
     pub(super) fn new(seed: u64) -> Self {
         Self {
@@ -153,6 +165,7 @@ impl Network {
             kind,
             address: socket(host),
             listens,
+            fails: false,
             ends: BTreeMap::new(),
             next_accepted: LinkId::ACCEPTED,
         });
@@ -280,6 +293,11 @@ impl Network {
         self.outputs(host);
     }
 
+    /// Calls `handle_timeout`, due or not.
+    pub(super) fn early_timeout(&mut self, host: usize) {
+        self.timeout(host);
+    }
+
     pub(super) fn input(&mut self, host: usize, input: Input) {
         let at = self.at();
         match &mut self.hosts[host].kind {
@@ -307,6 +325,10 @@ impl Network {
 
     fn output(&mut self, host: usize, output: Output) {
         match output {
+            Output::Listen { listener, .. } if self.hosts[host].fails => {
+                let cause = Cause::AddressInUse;
+                self.later(host, LinkId(0), Arrival::Input(Input::ListenFailed { listener, cause }));
+            }
             Output::Listen { listener, .. } => {
                 self.hosts[host].listens = true;
                 let local = Address::Socket(self.hosts[host].address);
