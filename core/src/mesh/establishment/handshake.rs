@@ -72,6 +72,8 @@ pub enum Wanted {
         /// Whom to try instead, unverified.
         alternatives: Vec<Alternative>,
     },
+    /// We refuse the peer for what its HELLO says: it would refuse us alike, or is of no use.
+    Unfit(Motive),
     /// The peer is about to close the link.
     Bye(Motive),
     /// A message of a number that we do not know: to be counted.
@@ -190,6 +192,7 @@ impl Establishment {
         self.hello = Some(hello);
         if let Some(motive) = refused {
             self.refuse(motive.into(), cx);
+            cx.emit(Step::Emit(Wanted::Unfit(motive)));
             return cx.emit(Step::Refused);
         }
         cx.emit(Step::Stage(ANSWER_WITHIN));

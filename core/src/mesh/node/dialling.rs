@@ -8,6 +8,7 @@ use bytes::Bytes;
 
 use super::timers::Timer;
 use super::{Cx, Node, Output, Phase, Work};
+use crate::admission::Level;
 use crate::identity::PeerId;
 use crate::ip::Class;
 use crate::link::{Address, Cause, From, How, LinkId, Role};
@@ -93,7 +94,11 @@ impl Dials {
 impl Node {
     /// An overlay needs a link to this peer.
     pub(super) fn dial_peer(&mut self, peer: PeerId, addresses: &[Bytes], cx: &mut Cx<'_>) {
-        if self.is_banned(peer, cx.now()) || self.phase != Phase::Running {
+        let is_stranger = |link| self.admission.level(link) == Some(Level::STRANGER);
+        if self.is_banned(peer, cx.now())
+            || self.phase != Phase::Running
+            || self.admission.links_to(peer).any(is_stranger)
+        {
             return self.overlays(&overlay::Input::DialFailed { peer }, cx);
         }
         let places: Vec<Place> = addresses.iter().filter_map(place_of).collect();
@@ -107,10 +112,12 @@ impl Node {
         self.dialler_input(dial::Input::Dial { key: Target::Peer(peer), places }, cx);
     }
 
-    /// Dials the places to join through whose peer is not known yet, and again later until it is.
+    /// Tells the overlays of the places to join through whose peer is known, and dials the others, again and again until
+    /// it is.
     pub(super) fn dial_bootstrap(&mut self, cx: &mut Cx<'_>) {
         let unknown: Vec<(usize, Option<Multiaddr>)> =
             self.dials.unknown().map(|(index, address)| (index, Multiaddr::from_address(address))).collect();
+        self.join_all(cx);
         if unknown.is_empty() || self.phase != Phase::Running {
             return self.timers.set(Timer::Bootstrap, None);
         }
@@ -130,9 +137,6 @@ impl Node {
             return count(&mut self.stats.bootstrap_refused);
         }
         self.dials.bootstrap.push(Bootstrap { address, peer });
-        if peer.is_some() {
-            self.join_all(cx);
-        }
         self.dials.retry = self.config.bootstrap_retry_min;
         self.dial_bootstrap(cx);
     }
@@ -193,8 +197,8 @@ impl Node {
     }
 
     fn target_failed(&mut self, target: Target, cx: &mut Cx<'_>) {
-        // The peer of a place to join through is known by now: the overlays try it at their own pace.
-        let Target::Peer(peer) = target else { return self.join_all(cx) };
+        // The peer of a place to join through is known by now: with the next round the overlays try it.
+        let Target::Peer(peer) = target else { return };
         if !self.peers.get(&peer).is_some_and(super::peers::Peer::is_linked) {
             self.overlays(&overlay::Input::DialFailed { peer }, cx);
         }

@@ -12,9 +12,11 @@ use crate::broadcast::{self, Announcement};
 use crate::channel::{self, StreamId};
 use crate::identity::PeerId;
 use crate::link::LinkId;
+use crate::mesh::establishment::Motive;
 use crate::mesh::rpc::{self, Action, Rpc};
 use crate::overlay;
 use crate::queue::Class;
+use crate::session::Closing;
 use crate::stats::{count, count_by};
 
 impl Node {
@@ -83,10 +85,11 @@ impl Node {
 
     /// The gossip queue of a link has been full for too long: the peer counts as failed (`broadcast` 8.10).
     pub(super) fn congested(&mut self, id: LinkId, cx: &mut Cx<'_>) {
+        let Some(link) = self.links.get(&id).filter(|link| link.established) else { return };
+        let Some(peer) = link.peer else { return };
         count(&mut self.stats.links_congested);
-        if let Some(peer) = self.links.get(&id).and_then(|link| link.peer) {
-            self.overlays(&overlay::Input::Unresponsive { peer }, cx);
-        }
+        self.overlays(&overlay::Input::Unresponsive { peer }, cx);
+        self.close(id, Some(Motive::Unspecified), Closing::Flush, cx);
     }
 
     /// Takes a frame of an established link.

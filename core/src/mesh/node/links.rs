@@ -204,6 +204,7 @@ impl Node {
             }
             Wanted::Refused { motive, alternatives } => self.refused(id, motive, alternatives, cx),
             Wanted::Bye(_) => count(&mut self.stats.byes_received),
+            Wanted::Unfit(motive) => self.refrain(id, motive, cx),
             Wanted::Ignore => count(&mut self.stats.unknown_messages),
         }
     }
@@ -242,8 +243,13 @@ impl Node {
         match decision {
             Decision::Accept { evicted } => {
                 for Evicted { link, reason } in evicted.into_iter().filter(|evicted| evicted.link != id) {
-                    let how = if reason == Reason::Duplicate { Closing::Linger } else { Closing::Flush };
-                    self.close(link, Some(motive_of(reason)), how, cx);
+                    if reason == Reason::Duplicate {
+                        // Its peer stays linked: it lingers until the link that replaces it is established.
+                        self.session(link, session::Input::Busy(true), cx);
+                        self.close(link, Some(Motive::Duplicate), Closing::Linger, cx);
+                    } else {
+                        self.close(link, Some(motive_of(reason)), Closing::Flush, cx);
+                    }
                 }
                 Ok(())
             }
@@ -390,12 +396,17 @@ impl Node {
         let Some(link) = self.links.get(&id) else { return };
         let Some(peer) = link.peer else { return };
         let remote = link.remote.clone();
-        let wait = motive.back_off();
-        if !wait.is_zero() {
-            self.book_input(crate::peers::Input::Refrain { peer, wait }, cx);
-        }
+        self.refrain(id, motive, cx);
         for alternative in alternatives.into_iter().take(establishment::ALTERNATIVES_TAKEN) {
             self.learn(alternative.peer, alternative.addresses.into_iter(), &remote, peer, cx);
+        }
+    }
+
+    /// The peer and we do not go together for this reason: it is not dialled for a while (E5).
+    fn refrain(&mut self, id: LinkId, motive: Motive, cx: &mut Cx<'_>) {
+        let wait = motive.back_off();
+        if let Some(peer) = self.links.get(&id).and_then(|link| link.peer).filter(|_| !wait.is_zero()) {
+            self.book_input(crate::peers::Input::Refrain { peer, wait }, cx);
         }
     }
 }

@@ -26,9 +26,11 @@ fn e8_a_peer_that_answers_na_is_a_stranger() {
     assert_eq!(network.links(1).len(), 1);
     let link = *network.raw(0).links.keys().next().unwrap();
     assert!(network.raw_accepted(0, link, rpc::PROTOCOL).is_empty());
-    // Nobody uses the link.
-    network.run(Duration::from_secs(60));
-    assert!(network.links(1).is_empty());
+    // Nobody uses the link. It is not dialled again while it stands.
+    network.run(Duration::from_secs(50));
+    assert_eq!(network.node(1).stats().strangers, 1);
+    network.run(10 * SECOND);
+    assert!(!network.raw(0).links[&link].open);
 }
 
 #[test]
