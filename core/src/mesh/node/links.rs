@@ -32,6 +32,10 @@ impl Node {
         let dialled = matches!(via, Via::Dialled);
         let ip = if let Address::Socket(remote) = &remote { Some(remote.ip()) } else { None };
         let opening = Opening { link: id, remote: ip, relayed: false };
+        if dialled && !self.is_dialling(id) {
+            // It was given up while it was dialled; the driver has been told.
+            return;
+        }
         if self.phase != Phase::Running {
             return cx.emit(Output::Close { link: id, how: How::Abort });
         }
@@ -154,7 +158,7 @@ impl Node {
         if let Some(link) = self.links.get_mut(&id) {
             link.peer = Some(peer);
         }
-        self.dial_authenticated(id, cx);
+        self.dial_authenticated(id, peer, cx);
         self.handshake(id, Heard::Authenticated(peer), cx);
     }
 
@@ -200,6 +204,8 @@ impl Node {
             }
             Wanted::Refused { motive, alternatives } => self.refused(id, motive, alternatives, cx),
             Wanted::Bye(_) => count(&mut self.stats.byes_received),
+            Wanted::Unfit(motive) => self.refrain(id, motive, cx),
+            Wanted::Ignore => count(&mut self.stats.unknown_messages),
         }
     }
 
@@ -214,7 +220,7 @@ impl Node {
 
     /// The registration of a peer is known now: its links go on.
     pub(super) fn decide_waiting(&mut self, peer: PeerId, cx: &mut Cx<'_>) {
-        let waiting = |link: &Link| link.peer == Some(peer) && !link.established;
+        let waiting = |link: &Link| link.peer == Some(peer) && link.session.is_asking();
         let ids: Vec<LinkId> =
             self.links.iter().filter(|(_, link)| waiting(link)).map(|(id, _)| *id).collect();
         for id in ids {
@@ -237,8 +243,13 @@ impl Node {
         match decision {
             Decision::Accept { evicted } => {
                 for Evicted { link, reason } in evicted.into_iter().filter(|evicted| evicted.link != id) {
-                    let how = if reason == Reason::Duplicate { Closing::Linger } else { Closing::Flush };
-                    self.close(link, Some(motive_of(reason)), how, cx);
+                    if reason == Reason::Duplicate {
+                        // Its peer stays linked: it lingers until the link that replaces it is established.
+                        self.session(link, session::Input::Busy(true), cx);
+                        self.close(link, Some(Motive::Duplicate), Closing::Linger, cx);
+                    } else {
+                        self.close(link, Some(motive_of(reason)), Closing::Flush, cx);
+                    }
                 }
                 Ok(())
             }
@@ -313,6 +324,11 @@ impl Node {
         }
         cx.emit(Output::Close { link: id, how: cause.how() });
         self.forget_established(id, cx);
+        // The session is over too; where the driver has something to flush, the session limits the time for it.
+        match cause.how() {
+            How::Flush => self.close(id, None, Closing::Flush, cx),
+            How::Abort => self.session(id, session::Input::Closed, cx),
+        }
     }
 
     /// The link is gone, or its dial failed.
@@ -380,12 +396,17 @@ impl Node {
         let Some(link) = self.links.get(&id) else { return };
         let Some(peer) = link.peer else { return };
         let remote = link.remote.clone();
-        let wait = motive.back_off();
-        if !wait.is_zero() {
-            self.book_input(crate::peers::Input::Refrain { peer, wait }, cx);
-        }
+        self.refrain(id, motive, cx);
         for alternative in alternatives.into_iter().take(establishment::ALTERNATIVES_TAKEN) {
             self.learn(alternative.peer, alternative.addresses.into_iter(), &remote, peer, cx);
+        }
+    }
+
+    /// The peer and we do not go together for this reason: it is not dialled for a while (E5).
+    fn refrain(&mut self, id: LinkId, motive: Motive, cx: &mut Cx<'_>) {
+        let wait = motive.back_off();
+        if let Some(peer) = self.links.get(&id).and_then(|link| link.peer).filter(|_| !wait.is_zero()) {
+            self.book_input(crate::peers::Input::Refrain { peer, wait }, cx);
         }
     }
 }
