@@ -253,6 +253,7 @@ impl Node {
         let open: Vec<LinkId> = self.links.keys().copied().collect();
         count(&mut self.stats.stops);
         self.phase = Phase::Stopped;
+        self.ended = self.totals();
         self.links.clear();
         self.topics.clear();
         self.work.clear();

@@ -319,7 +319,9 @@ impl Node {
     pub(super) fn link_closed(&mut self, id: LinkId, cause: Cause, cx: &mut Cx<'_>) {
         self.admission.closed(id);
         self.forget_established(id, cx);
-        self.links.remove(&id);
+        if let Some(link) = self.links.remove(&id) {
+            self.ended.add_link(&link);
+        }
         for timer in [
             Timer::Channel(id),
             Timer::Session(id),
