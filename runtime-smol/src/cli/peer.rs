@@ -152,8 +152,11 @@ pub(crate) struct Figures {
 
 /// The figures of `node`.
 pub(crate) fn figures(node: &Node) -> Figures {
-    let mut figures =
-        Figures { heads: node.heads().count(), counters: node.totals().iter().collect(), ..Figures::default() };
+    let mut figures = Figures {
+        heads: node.heads().count(),
+        counters: node.totals().iter().collect(),
+        ..Figures::default()
+    };
     for topic in node.topics() {
         if let Some(overlay) = node.overlay_of(topic) {
             figures.active += overlay.active().count();

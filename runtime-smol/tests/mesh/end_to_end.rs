@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use pleach_core::broadcast::{Id, Outcome};
-use pleach_core::identity::PeerId;
+use pleach_core::identity::{Keypair, PeerId};
 use pleach_core::mesh::{Command, Event};
-use pleach_smol::store::{FileStore, MemoryStore, Store};
+use pleach_core::overlay::DownReason;
+use pleach_smol::identity;
+use pleach_smol::store::FileStore;
 
 use crate::peer::{Peer, TOPIC, is_message};
 
@@ -58,22 +60,24 @@ fn a_message_travels_from_publish_to_delivery() {
     });
 }
 
-/// `ends` know each other's addresses through the relay, but do not take each other as neighbours.
+/// The ends hear of each other through the relay, but each has room for one neighbour only.
 #[test]
 fn a_message_travels_over_a_relay() {
     smol::block_on(async {
-        let relay = Peer::start(1, &[]).await;
-        let one_neighbor = |config: &mut pleach_core::mesh::Config| config.overlay.active_capacity = Some(1);
-        let one = Peer::with(2, &[&relay], one_neighbor).await;
-        let other = Peer::with(3, &[&relay], one_neighbor).await;
-        for end in [&one, &other] {
+        // It tells nobody's neighbours of a joiner in a way that would make them drop it.
+        let relay = Peer::with(1, &[], |config| config.overlay.join_walk = 1).await;
+        let mut ends = Vec::new();
+        for seed in [2, 3] {
+            let end = Peer::with(seed, &[&relay], |config| config.overlay.active_capacity = Some(1)).await;
             relay.neighbor(end.id).await;
             end.neighbor(relay.id).await;
+            ends.push(end);
         }
+        let [one, other] = &ends[..] else { panic!("two ends") };
         for round in ["first", "second", "third"] {
-            let sent = publish(&one, round).await;
+            let sent = publish(one, round).await;
             sent.arrived(&relay, one.id, 1).await;
-            sent.arrived(&other, relay.id, 2).await;
+            sent.arrived(other, relay.id, 2).await;
         }
         assert_eq!(one.neighbors().await, [relay.id]);
         assert_eq!(other.neighbors().await, [relay.id]);
@@ -89,58 +93,45 @@ fn a_node_that_shuts_down_says_goodbye() {
         stays.neighbor(gone).await;
         goes.neighbor(stays.id).await;
         goes.shut_down().await;
-        stays
-            .hears("its departure", |event| match event {
-                Event::NeighborDown { peer, reason, .. } if *peer == gone => Some(*reason),
-                _ => None,
-            })
-            .await;
-        stays
-            .hears("the end of its link", |event| {
-                matches!(event, Event::PeerDown { peer } if *peer == gone).then_some(())
-            })
-            .await;
+        let departure = |event: &Event| match event {
+            Event::NeighborDown { peer, reason, .. } if *peer == gone => Some(*reason),
+            _ => None,
+        };
+        assert_eq!(stays.hears("its departure", departure).await, DownReason::Left);
+        let down = |event: &Event| matches!(event, Event::PeerDown { peer } if *peer == gone).then_some(());
+        stays.hears("the end of its link", down).await;
         assert_eq!(stays.totals().await.mesh.byes_received, 1);
     });
 }
 
 #[test]
-fn a_restarted_node_keeps_its_bans() {
+fn a_restarted_node_keeps_its_identity_and_its_bans() {
     let folder = std::env::temp_dir().join(format!("pleach-mesh-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
-    let path = folder.join("store.redb");
+    let (key, path) = (folder.join("identity"), folder.join("store.redb"));
     smol::block_on(async {
-        let stranger = Peer::start(9, &[]).await;
-        let banned = stranger.id;
-        let store: Arc<dyn Store> = Arc::new(FileStore::open(&path).unwrap());
-        let node = Peer::restored(1, Arc::clone(&store), &[], |_| {}).await;
+        let banned = Peer::start(9, &[]).await.id;
+        let run = async |others: &[&Peer], seed| {
+            let key = identity::load_or_create(&key, || Keypair::from_seed(&[seed; 32])).unwrap();
+            Peer::restored(key, Arc::new(FileStore::open(&path).unwrap()), others, |_| {}).await
+        };
+        let node = run(&[], 1).await;
         let id = node.id;
         node.command(|token| Command::Ban { token, peer: banned, lifetime: None }).await;
         node.shut_down().await;
-        drop(store);
 
-        let store: Arc<dyn Store> = Arc::new(FileStore::open(&path).unwrap());
-        let node = Peer::restored(1, store, &[], |_| {}).await;
+        let node = run(&[], 2).await;
         assert_eq!(node.id, id);
         assert_eq!(node.totals().await.mesh.records_unreadable, 0);
-        // The banned peer dials: its key is proven, and nothing more is said to it.
-        let again = Peer::with(9, &[&node], |_| {}).await;
+        // The banned peer proves its key, and nothing more is said to it.
+        let again = Peer::start(9, &[&node]).await;
         assert_eq!(again.id, banned);
         let friend = Peer::start(3, &[&node]).await;
         node.neighbor(friend.id).await;
         node.counts("the handshake of the banned peer", |totals| totals.mesh.handshakes >= 2).await;
         let up = |event: &Event| matches!(event, Event::PeerUp { peer } if *peer == banned);
         assert!(!node.events().await.iter().any(up));
-        assert!(!node.neighbors().await.contains(&banned));
+        assert_eq!(node.neighbors().await, [friend.id]);
     });
     std::fs::remove_dir_all(folder).unwrap();
-}
-
-#[test]
-fn a_ban_is_not_in_another_store() {
-    smol::block_on(async {
-        let node = Peer::restored(1, Arc::new(MemoryStore::new()), &[], |_| {}).await;
-        let friend = Peer::start(9, &[&node]).await;
-        node.neighbor(friend.id).await;
-    });
 }

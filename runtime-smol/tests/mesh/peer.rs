@@ -37,12 +37,13 @@ impl Peer {
 
     /// The same with another configuration than the preset's.
     pub(crate) async fn with(seed: u8, others: &[&Self], change: impl FnOnce(&mut Config)) -> Self {
-        Self::restored(seed, Arc::new(MemoryStore::new()), others, change).await
+        let key = Keypair::from_seed(&[seed; 32]);
+        Self::restored(key, Arc::new(MemoryStore::new()), others, change).await
     }
 
-    /// A node with the store of an earlier run.
+    /// A node with the key and the store of an earlier run.
     pub(crate) async fn restored(
-        seed: u8,
+        key: Keypair,
         store: Arc<dyn Store>,
         others: &[&Self],
         change: impl FnOnce(&mut Config),
@@ -53,7 +54,6 @@ impl Peer {
         change(&mut config);
         let snapshot = Snapshot { records: store.all().unwrap() };
         let at = At { wall: WallTime::of_system(), ..At::default() };
-        let key = Keypair::from_seed(&[seed; 32]);
         let id = key.peer_id();
         let node = Node::new(config, key, &snapshot, at, &mut UnwrapErr(getrandom::SysRng)).unwrap();
         let (handle, runtime) = Runtime::new(node, store, Options::default()).unwrap();
@@ -85,8 +85,7 @@ impl Peer {
     /// Publishes to everybody; says the id and what became of it.
     pub(crate) async fn publish(&self, payload: &str) -> (Id, Outcome) {
         let payload = Bytes::copy_from_slice(payload.as_bytes());
-        let publish =
-            |token| Command::Publish { token, topic: TOPIC.into(), payload, scope: Scope::Swarm };
+        let publish = |token| Command::Publish { token, topic: TOPIC.into(), payload, scope: Scope::Swarm };
         match self.command(publish).await {
             Done::Published { id, outcome } => (id, outcome),
             Done::Ok => panic!("no outcome of a publication"),

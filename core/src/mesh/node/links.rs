@@ -237,7 +237,18 @@ impl Node {
         match decision {
             Decision::Accept { evicted } => {
                 for Evicted { link, reason } in evicted.into_iter().filter(|evicted| evicted.link != id) {
-                    let how = if reason == Reason::Duplicate { Closing::Linger } else { Closing::Flush };
+                    let how = match reason {
+                        Reason::Duplicate => Closing::Linger,
+                        // There is nobody to say a word to, and its descriptor is needed now (T-20, T-21).
+                        Reason::Handshake => Closing::Abort,
+                        Reason::Own
+                        | Reason::Forgotten
+                        | Reason::Rate
+                        | Reason::Level
+                        | Reason::Range
+                        | Reason::Quota
+                        | Reason::ShuttingDown => Closing::Flush,
+                    };
                     self.close(link, Some(motive_of(reason)), how, cx);
                 }
                 Ok(())

@@ -1,8 +1,8 @@
 //! What a node and its machines have done and shed.
 
+use super::Node;
 use super::link::Link;
 use super::topics::Topic;
-use super::Node;
 use crate::peers::{self, dial};
 use crate::{admission, broadcast, channel, heads, overlay, session};
 
