@@ -1,5 +1,5 @@
 //! Published vectors, a module a topic.
-#![allow(clippy::expect_used, clippy::panic)] // Helpers of tests: a panic is how they report.
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic)] // Helpers of tests: a panic is how they report.
 
 #[path = "support/vectors.rs"]
 mod harness;

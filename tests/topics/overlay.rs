@@ -93,7 +93,7 @@ fn transcript(topic: &mut Topic, mut file: Members) {
     let steps = file.values("steps");
     let refused: Vec<bool> = (0..steps.len()).map(|at| ends_the_link(&steps, at)).collect();
     let mut refused = refused.into_iter();
-    topic.list(&file.place().to_owned(), steps, |step| {
+    topic.list(file.place(), steps, |step| {
         step_of(step, &name, &nodes, refused.next().expect("one for each step"))
     });
 }

@@ -9,6 +9,9 @@ use bytes::Bytes;
 use super::{Config, Id};
 use crate::time::Instant;
 
+/// Up to so many ids are looked through one by one.
+const UNINDEXED: usize = 64;
+
 /// Where an id stands in the order of arrival.
 pub(super) type Serial = u64;
 
@@ -32,7 +35,8 @@ struct Held<P> {
 
 #[derive(Clone, Debug)]
 pub(super) struct Store<P> {
-    /// By the number that an id is: one comparison of a register pair instead of sixteen bytes.
+    /// By the number that an id is: one comparison of a register pair instead of sixteen bytes. Empty while there are
+    /// so few ids that looking through all is as fast: most topics of most nodes never need it.
     index: BTreeMap<u128, Serial>,
     order: VecDeque<Seen>,
     /// The serial of the first of `order`.
@@ -49,7 +53,12 @@ impl<P: Copy> Store<P> {
 
     /// The serial of an id that is remembered.
     pub(super) fn find(&self, now: Instant, id: &Id, config: &Config) -> Option<Serial> {
-        let serial = *self.index.get(&number(id))?;
+        let serial = if self.index.is_empty() {
+            let at = self.order.iter().position(|seen| seen.id == *id)?;
+            self.first.saturating_add(count(at))
+        } else {
+            *self.index.get(&number(id))?
+        };
         self.seen(serial).filter(|seen| seen.at + config.seen_for() > now).map(|_| serial)
     }
 
@@ -79,9 +88,13 @@ impl<P: Copy> Store<P> {
     ) -> Serial {
         self.expire(now, config);
         let serial = self.first.saturating_add(count(self.order.len()));
-        // An expired entry of the same id was removed just now: its place in the index is free.
-        self.index.insert(number(&id), serial);
         self.order.push_back(Seen { id, at: now, hop, relayed: payload.is_some() });
+        // An expired entry of the same id was removed just now: its place in the index is free.
+        if !self.index.is_empty() {
+            self.index.insert(number(&id), serial);
+        } else if self.order.len() > UNINDEXED {
+            self.index = self.order.iter().map(|seen| number(&seen.id)).zip(self.first..).collect();
+        }
         self.bytes = self.bytes.saturating_add(payload.as_ref().map_or(0, Bytes::len));
         self.held.push_back(Held { payload, sender });
         self.shed(config);
@@ -115,7 +128,7 @@ impl<P: Copy> Store<P> {
     pub(super) fn shrink(&mut self) {
         shrink(&mut self.held);
         shrink(&mut self.order);
-        if self.index.is_empty() {
+        if self.order.len() <= UNINDEXED {
             self.index = BTreeMap::new();
         }
     }

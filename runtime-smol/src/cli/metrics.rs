@@ -26,8 +26,10 @@ pub(crate) fn render(view: &View<'_, Node>) -> String {
     let build = format!("version=\"{}\",commit=\"{}\"", env!("CARGO_PKG_VERSION"), env!("PLEACH_COMMIT"));
     page.add("pleach_build_info", "gauge", "The version that runs.", &build, 1);
     page.driver(&view.stats);
-    let waiting = u64::try_from(view.queued_bytes).unwrap_or(u64::MAX);
-    page.add("pleach_queue_bytes", "gauge", "Bytes that wait for slow peers.", NET, waiting);
+    page.gauge("pleach_queue_bytes", "Bytes that wait for slow peers.", NET, view.queued_bytes);
+    for (direction, links) in [("out", view.links_dialled), ("in", view.links_accepted)] {
+        page.gauge("pleach_links", "Links that are open.", &labels("direction", direction), links);
+    }
     page.node(&peer::figures(view.machine));
     page.text()
 }
@@ -74,34 +76,46 @@ impl Page {
         self.shed("events_max", stats.reading_held);
     }
 
+    fn gauge(&mut self, name: &str, help: &str, labels: &str, value: usize) {
+        self.add(name, "gauge", help, labels, u64::try_from(value).unwrap_or(u64::MAX));
+    }
+
     fn node(&mut self, figures: &Figures) {
-        for (direction, value) in ["out", "in"].into_iter().zip(figures.links) {
-            let value = u64::try_from(value).unwrap_or(u64::MAX);
-            self.add("pleach_links", "gauge", "Links that are open.", &labels("direction", direction), value);
+        for (view, peers) in [("active", figures.active), ("passive", figures.passive)] {
+            self.gauge("pleach_overlay_peers", "Peers in the views.", &labels("view", view), peers);
         }
-        for (view, value) in ["active", "passive"].into_iter().zip(figures.peers) {
-            let value = u64::try_from(value).unwrap_or(u64::MAX);
-            self.add("pleach_overlay_peers", "gauge", "Peers in the views.", &labels("view", view), value);
+        self.gauge("pleach_heads", "Nodes whose HEAD is known, our own included.", NET, figures.heads);
+        for (machine, name, value) in &figures.counters {
+            self.counter(machine, name, *value);
         }
-        for (name, value) in &figures.counters {
-            match (*name, name.strip_prefix("shed_")) {
-                (_, Some(limit)) => self.shed(limit, *value),
-                ("handshakes", _) => {
-                    let labels = labels("result", "done");
-                    self.add("pleach_handshakes_total", "counter", "Handshakes.", &labels, *value);
-                }
-                ("delivered", _) => {
-                    let help = "Payloads that arrived for the first time.";
-                    self.add("pleach_broadcast_delivered_total", "counter", help, NET, *value);
-                }
-                ("duplicates", _) => {
-                    let help = "Payloads that arrived though they were known.";
-                    self.add("pleach_broadcast_redundant_total", "counter", help, NET, *value);
-                }
-                (name, None) => {
-                    let help = format!("The counter {name} of the node.");
-                    self.add(&format!("pleach_{name}_total"), "counter", &help, NET, *value);
-                }
+    }
+
+    /// A counter of a machine: under the name that operators know where there is one.
+    fn counter(&mut self, machine: &str, name: &str, value: u64) {
+        let handshakes = "Handshakes, by what came of them.";
+        match (machine, name) {
+            ("mesh", "handshakes") => {
+                self.add("pleach_handshakes_total", "counter", handshakes, &labels("result", "done"), value);
+            }
+            ("mesh", "handshakes_timed_out") => {
+                self.add(
+                    "pleach_handshakes_total",
+                    "counter",
+                    handshakes,
+                    &labels("result", "timed-out"),
+                    value,
+                );
+            }
+            ("broadcast", "duplicates") => {
+                let help = "Payloads that arrived though they were known.";
+                self.add("pleach_broadcast_redundant_total", "counter", help, NET, value);
+            }
+            _ if name.contains("shed") || name.ends_with("limited") => {
+                self.shed(&format!("{machine}.{name}"), value);
+            }
+            _ => {
+                let help = format!("The counter {name} of the machine {machine}.");
+                self.add(&format!("pleach_{machine}_{name}_total"), "counter", &help, NET, value);
             }
         }
     }
@@ -126,9 +140,14 @@ mod tests {
     fn every_metric_has_help_type_and_a_fitting_name() {
         let mut page = Page::default();
         page.driver(&Stats::default());
-        let counters =
-            vec![("handshakes", 3), ("delivered", 2), ("duplicates", 1), ("shed_frames", 4), ("other", 5)];
-        page.node(&Figures { links: [1, 2], peers: [3, 4], counters });
+        let counters = vec![
+            ("mesh", "handshakes", 3),
+            ("broadcast", "delivered", 2),
+            ("broadcast", "duplicates", 1),
+            ("mesh", "frames_shed", 4),
+            ("overlay", "stale", 5),
+        ];
+        page.node(&Figures { active: 3, passive: 4, heads: 6, counters });
         let text = page.text();
         let samples: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
         for sample in &samples {
@@ -138,11 +157,11 @@ mod tests {
             assert_eq!(text.matches(&format!("# TYPE {name} {kind}\n")).count(), 1, "{name}");
         }
         for expected in [
-            "pleach_shed_total{net=\"mesh\",limit=\"frames\"} 4",
+            "pleach_shed_total{net=\"mesh\",limit=\"mesh.frames_shed\"} 4",
             "pleach_overlay_peers{net=\"mesh\",view=\"active\"} 3",
             "pleach_broadcast_delivered_total{net=\"mesh\"} 2",
-            "pleach_other_total{net=\"mesh\"} 5",
-            "pleach_links{net=\"mesh\",direction=\"in\"} 2",
+            "pleach_overlay_stale_total{net=\"mesh\"} 5",
+            "pleach_broadcast_redundant_total{net=\"mesh\"} 1",
         ] {
             assert!(samples.contains(&expected), "{expected} is missing in\n{text}");
         }

@@ -8,7 +8,6 @@ use getrandom::SysRng;
 use pleach_core::At;
 use pleach_core::WallTime;
 use pleach_core::identity::{Keypair, PeerId};
-use pleach_core::mesh;
 pub(crate) use pleach_core::mesh::Node;
 use pleach_core::mesh::{Command, Config, Event, Snapshot};
 use pleach_core::overlay::Overlay;
@@ -118,7 +117,7 @@ pub(crate) struct HeadRow {
 
 /// The HEAD table of `node`, its own included.
 pub(crate) fn heads(node: &Node) -> Vec<HeadRow> {
-    let row = |row: mesh::node::HeadRow<'_>| {
+    let rows = node.heads().map(|row| {
         let fields = row.head.fields();
         let issued = Duration::from_millis(fields.issued.unix_ms());
         HeadRow {
@@ -133,8 +132,8 @@ pub(crate) fn heads(node: &Node) -> Vec<HeadRow> {
             free_mirror_rooms: fields.free_mirror_rooms,
             step: row.step,
         }
-    };
-    node.heads().map(row).collect()
+    });
+    rows.collect()
 }
 
 /// The gauges and counters of `node`, over all topics.

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use bytes::{Bytes, BytesMut};
-use pleach_core::channel::Role;
+use pleach_core::Instant;
 use pleach_core::channel::identify::{Info, PeerRecord};
+use pleach_core::channel::multistream::{self, Negotiation, Progress};
 use pleach_core::channel::noise::{self, Frames, Handshake, Opener, Payload, Sealer, StaticKey, Step};
 use pleach_core::channel::yamux::{self, Event, HEADER_LENGTH, Header, Multiplexer};
 use pleach_core::channel::{Role, ping};

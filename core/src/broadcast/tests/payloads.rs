@@ -289,6 +289,25 @@ fn r1_caches_are_bounded() {
 }
 
 #[test]
+fn r4_2_3_every_id_is_known_however_many_there_are() {
+    let mut node = Node::with(Config { seen_entries: 150, cache_entries: 20, ..Config::default() }, 1);
+    for newest in 0..400u32 {
+        assert_eq!(node.payload(1, &format!("{newest}"), 1).len(), 1);
+        for number in newest.saturating_sub(149)..=newest {
+            let known = node.publish(&format!("{number}"));
+            assert_eq!(
+                known,
+                [published(&format!("{number}"), Outcome::AlreadySeen)],
+                "{number} of {newest}"
+            );
+        }
+    }
+    node.wait(Duration::from_secs(800));
+    assert_eq!(node.payload(1, "399", 1), [delivered(1, "399", 1)]);
+    assert_eq!(node.payload(1, "399", 1), [pruned(1)]);
+}
+
+#[test]
 fn r8_12_time_that_goes_back_counts_as_none_passed() {
     let mut node = Node::new(2);
     node.prune(2);

@@ -151,12 +151,19 @@ impl Node {
         let surroundings = Surroundings { own, ..self.book.surroundings().clone() };
         self.book_input(book::Input::Surroundings(surroundings.clone()), cx);
         self.dialler_input(book::dial::Input::Surroundings(surroundings), cx);
-        self.overlays(&overlay::Input::Addresses(self.advertised()), cx);
+        if self.can_advertise() {
+            self.overlays(&overlay::Input::Addresses(self.advertised()), cx);
+        }
         for id in self.links.keys().copied().collect::<Vec<_>>() {
             let Some(link) = self.links.get(&id) else { continue };
             let description = self.description(&link.remote);
             self.channel(id, channel::Input::Describe(description), cx);
         }
+    }
+
+    /// Whether there is something to advertise, or never will be: before that an overlay must not join.
+    pub(super) fn can_advertise(&self) -> bool {
+        self.config.listen.is_empty() || !self.listeners.reached_at().is_empty()
     }
 
     /// The addresses that overlays and identify name for us, as binary multiaddrs.

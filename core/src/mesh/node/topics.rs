@@ -45,7 +45,9 @@ impl Node {
         let overlay = Overlay::new(Arc::clone(&self.overlay_config), self.me, cx.wall());
         let broadcast = Broadcast::new(Arc::clone(&self.broadcast_config));
         self.topics.insert(Arc::clone(&name), Topic { overlay, broadcast, published: 0 });
-        self.overlay(&name, overlay::Input::Addresses(self.advertised()), cx);
+        if self.can_advertise() {
+            self.overlay(&name, overlay::Input::Addresses(self.advertised()), cx);
+        }
         for (peer, dialled) in self.established_peers() {
             self.overlay(&name, overlay::Input::Connected { peer, dialled }, cx);
         }

@@ -11,7 +11,7 @@ use crate::cli::output::{Output, to_stderr};
 /// Columns and rows of a terminal that does not tell.
 const USUAL_SIZE: (usize, usize) = (80, 24);
 /// Lines of the table around its rows of nodes.
-const FIXED_LINES: usize = 8;
+const FIXED_LINES: usize = 9;
 /// Columns of one node.
 const CELL: usize = 20;
 /// How often a line is written where there is no table.
@@ -147,9 +147,10 @@ fn lines(frame: &Frame, (columns, rows): (usize, usize), color: bool) -> Vec<Str
         format!("phase      {:<16} {:>6.1} s", frame.phase, frame.elapsed.as_secs_f64()),
         format!("nodes      {} live of {}", frame.live, frame.rows.len()),
         format!(
-            "overlay    {} components, {} asymmetric links, {} links to the dead, views of {smallest} to {largest} (at most {})",
-            frame.components, frame.asymmetric_links, frame.dead_links, frame.active_capacity,
+            "overlay    {} components, {} asymmetric links, {} links to the dead",
+            frame.components, frame.asymmetric_links, frame.dead_links,
         ),
+        format!("views      {smallest} to {largest} neighbours, at most {}", frame.active_capacity),
         format!("delivered  {} of {}", frame.tally.delivered, frame.tally.expected),
         String::new(),
     ];
@@ -157,6 +158,8 @@ fn lines(frame: &Frame, (columns, rows): (usize, usize), color: bool) -> Vec<Str
     let needed = frame.rows.len().div_ceil(across);
     let down = needed.min(rows.saturating_sub(FIXED_LINES).max(1));
     lines.push("node act heads got  ".repeat(across).trim_end().to_owned());
+    // A line that wrapped would be two to the next drawing. (Cells are as wide as they are said to be.)
+    lines.iter_mut().for_each(|line| *line = line.chars().take(columns).collect());
     for line in 0..down {
         let cells = (0..across).filter_map(|column| {
             let node = column * down + line;
@@ -167,7 +170,6 @@ fn lines(frame: &Frame, (columns, rows): (usize, usize), color: bool) -> Vec<Str
     if across * down < frame.rows.len() {
         lines.push(format!("and {} more", frame.rows.len() - across * down));
     }
-    lines.iter_mut().for_each(|line| line.truncate(line.trim_end().len()));
     lines
 }
 

@@ -23,6 +23,9 @@ use crate::cli::{id, signals};
 
 /// The topic of the run.
 const TOPIC: &str = "/pleach/main";
+/// On loopback, who is silent for so long is probed, and who then does not answer for as long is gone. (Over the internet
+/// the defaults are more patient.)
+const KEEP_ALIVE: Duration = Duration::from_secs(4);
 /// How long the nodes may take to be looked at.
 const LOOK_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -94,6 +97,8 @@ impl Network {
         config.listen = vec![Address::Socket((Ipv4Addr::LOCALHOST, 0).into())];
         config.bootstrap = bootstrap.into_iter().map(|address| (address, None)).collect();
         config.network_size = self.size as u64;
+        config.channel.keep_alive_idle = KEEP_ALIVE;
+        config.channel.keep_alive_answer = KEEP_ALIVE;
         let options = Options { descriptors: self.descriptors.clone(), ..Options::default() };
         self.numbers.insert(identity.peer_id(), number);
         let (handle, task) =
