@@ -109,17 +109,21 @@ impl Attacker {
     }
 
     /// Waits until the node has said something on the stream of this protocol that it opened.
-    pub(super) fn wait_for_bytes_on(&mut self, protocol: &str) -> Option<()> {
+    pub(super) fn wait_for_bytes_on(&mut self, protocol: &str) -> Option<StreamId> {
         let ours = |output: &Output| match output {
             Output::Accepted { stream, protocol: accepted } if accepted == protocol => Some(*stream),
             _ => None,
         };
         let expected = self.wait(ours)?;
         let said = |output: &Output| match output {
-            Output::Received { stream, .. } if *stream == expected => Some(()),
+            Output::Received { stream, .. } if *stream == expected => Some(expected),
             _ => None,
         };
         self.wait(said)
+    }
+
+    pub(super) fn reset(&mut self, stream: StreamId) {
+        self.input(Input::Reset { stream });
     }
 
     pub(super) fn contact(&self) -> Contact<pleach_core::identity::PeerId> {

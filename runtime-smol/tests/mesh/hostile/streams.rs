@@ -2,10 +2,10 @@
 
 use std::io::Write;
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use pleach_core::channel::multistream;
 use pleach_core::channel::yamux::{Flags, GoAway, Kind, WINDOW};
-use pleach_core::mesh::{establishment, heads, rpc};
+use pleach_core::mesh::{Command, establishment, heads, rpc};
 use pleach_core::wire::varint;
 
 use super::Scene;
@@ -97,6 +97,32 @@ fn t_40_rapid_resets_close_their_link() {
         assert_eq!((goodbye.kind, goodbye.length), (Kind::GoAway, GoAway::ProtocolError.code()));
         let totals = scene.victim.totals().await;
         assert_eq!((totals.channel.rapid_resets, totals.mesh.channels_broken), (1, 1));
+        scene.finish().await;
+    });
+}
+
+/// Who resets the stream on which the node tells its HEADs is told them on the next.
+#[test]
+fn a_reset_stream_is_opened_again_and_goes_on() {
+    smol::block_on(async {
+        let scene = Scene::start(|config| config.network_size = 1).await;
+        let (told, reset) = async_channel::bounded(1);
+        let (changed, head) = async_channel::bounded(1);
+        let attack = scene.during(move |victim| {
+            let mut attacker = Attacker::establish(victim, 90).unwrap();
+            let stream = attacker.wait_for_bytes_on(heads::PROTOCOL).unwrap();
+            attacker.reset(stream);
+            told.send_blocking(()).unwrap();
+            head.recv_blocking().unwrap();
+            attacker.wait_for_bytes_on(heads::PROTOCOL).unwrap();
+        });
+        let change = async {
+            reset.recv().await.unwrap();
+            let head = Command::OwnHead { height: 9, tip: Bytes::new() };
+            scene.victim.handle.command(head).await.unwrap();
+            changed.send(()).await.unwrap();
+        };
+        smol::future::zip(attack, change).await;
         scene.finish().await;
     });
 }
