@@ -74,6 +74,8 @@ pub enum Wanted {
     },
     /// The peer is about to close the link.
     Bye(Motive),
+    /// A message of a number that we do not know: to be counted.
+    Ignore,
 }
 
 /// Why we refuse, and whom the peer may try instead.
@@ -163,7 +165,7 @@ impl Establishment {
                 cx.emit(Step::Emit(Wanted::Bye(motive)));
                 cx.emit(Step::Refused);
             }
-            Ok(None) => {}
+            Ok(None) => cx.emit(Step::Emit(Wanted::Ignore)),
             // Without this stream there is no establishment: its end is the link's.
             Err(_) => cx.emit(Step::Violation(POINTS)),
         }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::outbox::Frame;
 use super::timers::Timer;
 use super::topics::Name;
-use super::{Cx, Node};
+use super::{Cx, Node, Work};
 use crate::broadcast::{self, Announcement};
 use crate::channel::{self, StreamId};
 use crate::identity::PeerId;
@@ -118,10 +118,31 @@ impl Node {
             Action::Overlay(message) => {
                 self.overlay(&topic, overlay::Input::Message { from: peer, message }, cx);
             }
-            Action::Broadcast(message) => {
-                self.broadcast(&topic, broadcast::Input::Message { from: peer, message }, cx);
-            }
+            Action::Broadcast(message) => self.broadcast_message(&topic, peer, message, cx),
             Action::Unknown => count(&mut self.stats.unknown_actions),
+        }
+    }
+
+    /// A message for the broadcast instance. A plain peer that speaks as a neighbour becomes one if there is room, and
+    /// then its message is taken up (`overlay` 3.3 c).
+    fn broadcast_message(
+        &mut self,
+        topic: &Name,
+        from: PeerId,
+        message: broadcast::Message,
+        cx: &mut Cx<'_>,
+    ) {
+        let again = self.config.overlay.plain_peers.then(|| message.clone());
+        let before = self.work.len();
+        self.broadcast(topic, broadcast::Input::Message { from, message }, cx);
+        let turned_away =
+            |work: &Work| matches!(work, Work::Broadcast(_, broadcast::Output::Stranger { .. }));
+        let Some(message) = again.filter(|_| self.work.iter().skip(before).any(turned_away)) else { return };
+        self.work.truncate(before);
+        self.overlay(topic, overlay::Input::Stranger { peer: from }, cx);
+        if self.topics.get(topic).is_some_and(|topic| topic.overlay.is_active(&from)) {
+            // Behind what the overlay has just said: the broadcast instance hears of its neighbour first.
+            self.work.push_back(Work::Adopted(Arc::clone(topic), from, message));
         }
     }
 

@@ -32,6 +32,10 @@ impl Node {
         let dialled = matches!(via, Via::Dialled);
         let ip = if let Address::Socket(remote) = &remote { Some(remote.ip()) } else { None };
         let opening = Opening { link: id, remote: ip, relayed: false };
+        if dialled && !self.is_dialling(id) {
+            // It was given up while it was dialled; the driver has been told.
+            return;
+        }
         if self.phase != Phase::Running {
             return cx.emit(Output::Close { link: id, how: How::Abort });
         }
@@ -154,7 +158,7 @@ impl Node {
         if let Some(link) = self.links.get_mut(&id) {
             link.peer = Some(peer);
         }
-        self.dial_authenticated(id, cx);
+        self.dial_authenticated(id, peer, cx);
         self.handshake(id, Heard::Authenticated(peer), cx);
     }
 
@@ -200,6 +204,7 @@ impl Node {
             }
             Wanted::Refused { motive, alternatives } => self.refused(id, motive, alternatives, cx),
             Wanted::Bye(_) => count(&mut self.stats.byes_received),
+            Wanted::Ignore => count(&mut self.stats.unknown_messages),
         }
     }
 
@@ -214,7 +219,7 @@ impl Node {
 
     /// The registration of a peer is known now: its links go on.
     pub(super) fn decide_waiting(&mut self, peer: PeerId, cx: &mut Cx<'_>) {
-        let waiting = |link: &Link| link.peer == Some(peer) && !link.established;
+        let waiting = |link: &Link| link.peer == Some(peer) && link.session.is_asking();
         let ids: Vec<LinkId> =
             self.links.iter().filter(|(_, link)| waiting(link)).map(|(id, _)| *id).collect();
         for id in ids {
@@ -324,6 +329,11 @@ impl Node {
         }
         cx.emit(Output::Close { link: id, how: cause.how() });
         self.forget_established(id, cx);
+        // The session is over too; where the driver has something to flush, the session limits the time for it.
+        match cause.how() {
+            How::Flush => self.close(id, None, Closing::Flush, cx),
+            How::Abort => self.session(id, session::Input::Closed, cx),
+        }
     }
 
     /// The link is gone, or its dial failed.

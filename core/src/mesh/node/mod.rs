@@ -112,6 +112,8 @@ enum Work {
     Session(LinkId, session::Output<link::Accepted, Wanted, PeerId>),
     Overlay(Name, overlay::Output<PeerId>),
     Broadcast(Name, broadcast::Output<PeerId>),
+    /// What a peer said that has become a neighbour by saying it.
+    Adopted(Name, PeerId, broadcast::Message),
     Heads(crate::heads::Output<PeerId, NodeKey, Head>),
     Book(crate::peers::Output<PeerId>),
     Dialler(crate::peers::dial::Output<dialling::Target>),
@@ -190,6 +192,9 @@ impl Node {
                 Work::Session(link, output) => self.on_session(link, output, cx),
                 Work::Overlay(topic, output) => self.on_overlay(&topic, output, cx),
                 Work::Broadcast(topic, output) => self.on_broadcast(&topic, output, cx),
+                Work::Adopted(topic, from, message) => {
+                    self.broadcast(&topic, broadcast::Input::Message { from, message }, cx);
+                }
                 Work::Heads(output) => self.on_heads(output, cx),
                 Work::Book(output) => self.on_book(output, cx),
                 Work::Dialler(output) => self.on_dialler(output, cx),

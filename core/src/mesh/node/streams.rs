@@ -195,8 +195,13 @@ impl Node {
         if link.session_stream == Some(stream) {
             return self.handshake(id, establishment::Heard::StreamEnded, cx);
         }
-        let ours = link.gossip.close(stream) || link.heads.close(stream);
-        if ours {
+        let heads = link.heads.close(stream);
+        if heads && let Some(peer) = link.peer {
+            // What was on its way is lost: the next stream begins with the whole table.
+            self.heads_down(id, peer, cx);
+        }
+        let Some(link) = self.links.get_mut(&id) else { return };
+        if heads || link.gossip.close(stream) {
             self.reopen_later(id, cx);
         } else if inbound.is_some() {
             self.channel(id, channel::Input::Finish { stream }, cx);

@@ -12,7 +12,7 @@ use super::{Cx, Node, Output, Work};
 use crate::broadcast::{self, Broadcast, Scope, Verdict};
 use crate::identity::PeerId;
 use crate::machine::Machine;
-use crate::mesh::rpc::Action;
+use crate::mesh::rpc::{self, Action};
 use crate::mesh::signed::{Refusal, Signed};
 use crate::mesh::{Done, Event, UsageError, Validation};
 use crate::overlay::{self, Contact, Overlay};
@@ -43,16 +43,25 @@ impl Node {
         }
         let name = Name::from(name);
         let overlay = Overlay::new(Arc::clone(&self.overlay_config), self.me, cx.wall());
-        let broadcast = Broadcast::new(Arc::clone(&self.broadcast_config));
+        let broadcast = Broadcast::new(self.broadcast_config_of(&name));
         self.topics.insert(Arc::clone(&name), Topic { overlay, broadcast, published: 0 });
-        if self.can_advertise() {
-            self.overlay(&name, overlay::Input::Addresses(self.advertised()), cx);
+        if let Some(addresses) = self.advertised() {
+            self.overlay(&name, overlay::Input::Addresses(addresses), cx);
         }
         for (peer, dialled) in self.established_peers() {
             self.overlay(&name, overlay::Input::Connected { peer, dialled }, cx);
         }
         self.overlay(&name, overlay::Input::Join { bootstrap: self.bootstrap_contacts() }, cx);
         Ok(Done::Ok)
+    }
+
+    /// What is published must fit a frame that names the topic, or it could never be sent.
+    fn broadcast_config_of(&self, name: &str) -> Arc<broadcast::Config> {
+        let publish_max = self.broadcast_config.publish_max.min(rpc::payload_max(name));
+        if publish_max == self.broadcast_config.publish_max {
+            return Arc::clone(&self.broadcast_config);
+        }
+        Arc::new(broadcast::Config { publish_max, ..(*self.broadcast_config).clone() })
     }
 
     pub(super) fn leave(&mut self, name: &str, cx: &mut Cx<'_>) -> Result<Done, UsageError> {
