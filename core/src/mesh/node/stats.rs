@@ -75,6 +75,10 @@ crate::counters! {
         payloads_not_accepted,
         /// Announced payloads that could not be had.
         lost,
+        /// Answers about registration, and questions, forgotten early: more than `registrations_max`.
+        registrations_shed,
+        /// Peers forgotten early that were told of a topic that is not ours: more than `told_unknown_max`.
+        told_unknown_shed,
         /// Stored records that could not be read.
         records_unreadable,
         /// Whether the node has stopped.
@@ -125,7 +129,7 @@ impl Totals {
         self.session.add(link.session.stats());
     }
 
-    pub(super) fn add_topic(&mut self, topic: &Topic) {
+    pub(super) const fn add_topic(&mut self, topic: &Topic) {
         self.overlay.add(topic.overlay.stats());
         self.broadcast.add(&topic.broadcast.stats());
     }

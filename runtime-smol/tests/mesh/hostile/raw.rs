@@ -101,6 +101,6 @@ impl Raw {
 }
 
 /// A frame of the multiplexer without its body.
-pub(super) fn frame(kind: Kind, flags: Flags, stream: u32, length: u32) -> [u8; HEADER_LENGTH] {
+pub(super) const fn frame(kind: Kind, flags: Flags, stream: u32, length: u32) -> [u8; HEADER_LENGTH] {
     Header { kind, flags, stream, length }.encode()
 }
