@@ -204,7 +204,9 @@ impl Node {
     /// Asks the application, once at a time for each peer.
     pub(super) fn ask_registration(&mut self, peer: PeerId, cx: &mut Cx<'_>) {
         if !self.registrations.asked.contains(cx.now(), &peer) {
-            self.registrations.asked.insert(cx.now(), peer, ());
+            if self.registrations.asked.insert(cx.now(), peer, ()).is_some() {
+                count(&mut self.stats.registrations_shed);
+            }
             cx.emit(Output::Event(Event::Registration { peer }));
         }
     }
@@ -224,7 +226,9 @@ impl Node {
         } else {
             (&mut self.registrations.no, &mut self.registrations.yes)
         };
-        answer.insert(cx.now(), peer, ());
+        if answer.insert(cx.now(), peer, ()).is_some() {
+            count(&mut self.stats.registrations_shed);
+        }
         other.remove(&peer);
         self.decide_waiting(peer, cx);
         self.tell_registered(peer, registered, cx);
@@ -270,6 +274,7 @@ impl Node {
         let open: Vec<LinkId> = self.links.keys().copied().collect();
         count(&mut self.stats.stops);
         self.phase = Phase::Stopped;
+        self.ended = self.totals();
         self.links.clear();
         self.topics.clear();
         self.work.clear();

@@ -168,7 +168,9 @@ impl Node {
         if is_goodbye || told || rpc.topic.len() > self.config.topic_name_max {
             return;
         }
-        self.told_unknown.insert(cx.now(), peer, ());
+        if self.told_unknown.insert(cx.now(), peer, ()).is_some() {
+            count(&mut self.stats.told_unknown_shed);
+        }
         let goodbye = overlay::Message::Disconnect { alive: false, epoch: None, backoff_s: None };
         self.gossip(&Name::from(&*rpc.topic), &[peer], &Action::Overlay(goodbye), cx);
     }

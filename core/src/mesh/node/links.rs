@@ -246,10 +246,20 @@ impl Node {
                     if reason == Reason::Duplicate {
                         // Its peer stays linked: it lingers until the link that replaces it is established.
                         self.session(link, session::Input::Busy(true), cx);
-                        self.close(link, Some(Motive::Duplicate), Closing::Linger, cx);
-                    } else {
-                        self.close(link, Some(motive_of(reason)), Closing::Flush, cx);
                     }
+                    let how = match reason {
+                        Reason::Duplicate => Closing::Linger,
+                        // There is nobody to say a word to, and its descriptor is needed now (T-20, T-21).
+                        Reason::Handshake => Closing::Abort,
+                        Reason::Own
+                        | Reason::Forgotten
+                        | Reason::Rate
+                        | Reason::Level
+                        | Reason::Range
+                        | Reason::Quota
+                        | Reason::ShuttingDown => Closing::Flush,
+                    };
+                    self.close(link, Some(motive_of(reason)), how, cx);
                 }
                 Ok(())
             }
@@ -335,7 +345,9 @@ impl Node {
     pub(super) fn link_closed(&mut self, id: LinkId, cause: Cause, cx: &mut Cx<'_>) {
         self.admission.closed(id);
         self.forget_established(id, cx);
-        self.links.remove(&id);
+        if let Some(link) = self.links.remove(&id) {
+            self.ended.add_link(&link);
+        }
         for timer in [
             Timer::Channel(id),
             Timer::Session(id),

@@ -33,7 +33,7 @@ use alloc::sync::Arc;
 pub use heads::HeadRow;
 use link::Link;
 use peers::Peer;
-pub use stats::Stats;
+pub use stats::{Stats, Totals};
 use timers::Timer;
 use topics::{Name, Topic};
 
@@ -92,6 +92,8 @@ pub struct Node {
     next_query: u64,
     phase: Phase,
     stats: Stats,
+    /// What links and topics that are gone have counted.
+    ended: Totals,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -164,6 +166,7 @@ impl Node {
             next_query: 0,
             phase: Phase::New,
             stats: Stats::default(),
+            ended: Totals::default(),
             config: Arc::new(config),
             identity,
             me,

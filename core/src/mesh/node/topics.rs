@@ -69,7 +69,9 @@ impl Node {
         let name = Arc::clone(name);
         self.overlay(&name, overlay::Input::Leave, cx);
         self.drain(cx);
-        self.topics.remove(&name);
+        if let Some(topic) = self.topics.remove(&name) {
+            self.ended.add_topic(&topic);
+        }
         self.timers.set(Timer::Overlay(Arc::clone(&name)), None);
         self.timers.set(Timer::Broadcast(name), None);
         Ok(Done::Ok)
@@ -254,12 +256,6 @@ impl Node {
     /// Where all topics may join: known nodes of the configuration and of commands.
     pub(super) fn bootstrap_contacts(&self) -> Vec<Contact<PeerId>> {
         self.dials.contacts().filter(|contact| contact.peer != self.me).collect()
-    }
-
-    /// What the node itself has counted; its machines have statistics of their own.
-    #[must_use]
-    pub const fn stats(&self) -> &super::Stats {
-        &self.stats
     }
 
     /// The neighbours in a topic, in the order of their ids; none if it is not subscribed.

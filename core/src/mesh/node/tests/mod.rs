@@ -3,6 +3,7 @@
 mod bans;
 mod ending;
 mod establishing;
+mod half_open;
 mod joining;
 mod network;
 mod plain;
