@@ -12,6 +12,7 @@ mod machines {
     use pleach_tests::laws::campaign;
     use pleach_tests::subjects::book::Acquaintances;
     use pleach_tests::subjects::broadcast::Swarm;
+    use pleach_tests::subjects::channel::Line;
     use pleach_tests::subjects::dialler::Carriers;
     use pleach_tests::subjects::heads::Announcers;
     use pleach_tests::subjects::overlay::Neighbourhood;
@@ -20,6 +21,11 @@ mod machines {
     #[test]
     fn book_obeys_the_laws() {
         campaign::<Acquaintances>(400, 2000);
+    }
+
+    #[test]
+    fn channel_obeys_the_laws() {
+        campaign::<Line>(2000, 250);
     }
 
     #[test]

@@ -29,6 +29,7 @@ pub type Target = fn(&[u8]);
 pub const TARGETS: &[(&str, Target)] = &[
     ("machine_book", machine::book),
     ("machine_broadcast", machine::broadcast),
+    ("machine_channel", machine::channel),
     ("machine_dialler", machine::dialler),
     ("machine_heads", machine::heads),
     ("machine_overlay", machine::overlay),

@@ -5,6 +5,7 @@
 use pleach_tests::laws::{self, Subject, Tally};
 use pleach_tests::subjects::book::Acquaintances;
 use pleach_tests::subjects::broadcast::Swarm;
+use pleach_tests::subjects::channel::Line;
 use pleach_tests::subjects::dialler::Carriers;
 use pleach_tests::subjects::heads::Announcers;
 use pleach_tests::subjects::overlay::Neighbourhood;
@@ -38,6 +39,11 @@ pub fn dialler(data: &[u8]) {
 /// `heads`.
 pub fn heads(data: &[u8]) {
     obeys::<Announcers>(data);
+}
+
+/// `channel`.
+pub fn channel(data: &[u8]) {
+    obeys::<Line>(data);
 }
 
 /// Plays the run that `data` decides; a broken law is a panic.

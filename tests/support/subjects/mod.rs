@@ -2,6 +2,8 @@
 
 pub mod book;
 pub mod broadcast;
+pub mod channel;
+pub mod counterpart;
 pub mod dialler;
 pub mod heads;
 pub mod overlay;

@@ -91,6 +91,8 @@ pub struct Node {
     work: VecDeque<Work>,
     next_query: u64,
     phase: Phase,
+    /// The latest moment seen (L5).
+    latest: Instant,
     stats: Stats,
 }
 
@@ -161,6 +163,7 @@ impl Node {
             work: VecDeque::new(),
             next_query: 0,
             phase: Phase::New,
+            latest: Instant::ORIGIN,
             stats: Stats::default(),
             config: Arc::new(config),
             identity,
@@ -248,15 +251,18 @@ impl Machine for Node {
         if self.phase == Phase::Stopped {
             return;
         }
+        let cx = &mut cx.not_before(&mut self.latest);
         self.begin(cx);
         self.on_input(input, cx);
         self.drain(cx);
     }
 
     fn handle_timeout(&mut self, cx: &mut Cx<'_>) {
-        if self.timers.next().is_none_or(|at| at > cx.now()) {
+        let now = cx.now().max(self.latest);
+        if self.timers.next().is_none_or(|at| at > now) {
             return;
         }
+        let cx = &mut cx.not_before(&mut self.latest);
         self.begin(cx);
         while let Some(timer) = self.timers.pop_due(cx.now()) {
             self.on_timer(timer, cx);
