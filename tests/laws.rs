@@ -10,13 +10,37 @@ static ALLOCATOR: Counting = Counting;
 
 mod machines {
     use pleach_tests::laws::campaign;
+    use pleach_tests::subjects::book::Acquaintances;
     use pleach_tests::subjects::broadcast::Swarm;
+    use pleach_tests::subjects::channel::Line;
+    use pleach_tests::subjects::dialler::Carriers;
+    use pleach_tests::subjects::heads::Announcers;
     use pleach_tests::subjects::overlay::Neighbourhood;
     use pleach_tests::subjects::session::Link;
 
     #[test]
+    fn book_obeys_the_laws() {
+        campaign::<Acquaintances>(400, 2000);
+    }
+
+    #[test]
+    fn channel_obeys_the_laws() {
+        campaign::<Line>(2000, 250);
+    }
+
+    #[test]
+    fn dialler_obeys_the_laws() {
+        campaign::<Carriers>(400, 2000);
+    }
+
+    #[test]
     fn broadcast_obeys_the_laws() {
         campaign::<Swarm>(200, 4000);
+    }
+
+    #[test]
+    fn heads_obey_the_laws() {
+        campaign::<Announcers>(80, 1200);
     }
 
     #[test]

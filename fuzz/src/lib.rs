@@ -27,7 +27,11 @@ pub type Target = fn(&[u8]);
 
 /// All targets by name: that of their folder in `corpus/` and of their file in `fuzz_targets/`.
 pub const TARGETS: &[(&str, Target)] = &[
+    ("machine_book", machine::book),
     ("machine_broadcast", machine::broadcast),
+    ("machine_channel", machine::channel),
+    ("machine_dialler", machine::dialler),
+    ("machine_heads", machine::heads),
     ("machine_overlay", machine::overlay),
     ("machine_session", machine::session),
     ("wire_base58", wire::base58),

@@ -3,7 +3,11 @@
 //! That each subject reaches every state, input and output of its machine is shown by `tests/laws.rs`, which counts them.
 
 use pleach_tests::laws::{self, Subject, Tally};
+use pleach_tests::subjects::book::Acquaintances;
 use pleach_tests::subjects::broadcast::Swarm;
+use pleach_tests::subjects::channel::Line;
+use pleach_tests::subjects::dialler::Carriers;
+use pleach_tests::subjects::heads::Announcers;
 use pleach_tests::subjects::overlay::Neighbourhood;
 use pleach_tests::subjects::session::Link;
 
@@ -20,6 +24,26 @@ pub fn overlay(data: &[u8]) {
 /// `session`.
 pub fn session(data: &[u8]) {
     obeys::<Link>(data);
+}
+
+/// `peers`.
+pub fn book(data: &[u8]) {
+    obeys::<Acquaintances>(data);
+}
+
+/// `peers::dial`.
+pub fn dialler(data: &[u8]) {
+    obeys::<Carriers>(data);
+}
+
+/// `heads`.
+pub fn heads(data: &[u8]) {
+    obeys::<Announcers>(data);
+}
+
+/// `channel`.
+pub fn channel(data: &[u8]) {
+    obeys::<Line>(data);
 }
 
 /// Plays the run that `data` decides; a broken law is a panic.

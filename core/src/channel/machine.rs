@@ -73,6 +73,8 @@ pub struct Channel {
     /// Bytes that the carrier was given and has not reported as written.
     unwritten: usize,
     paused: bool,
+    /// The latest moment seen (L5).
+    latest: Instant,
     stats: Stats,
 }
 
@@ -123,6 +125,7 @@ impl Channel {
             handshake_by: None,
             unwritten: 0,
             paused: false,
+            latest: Instant::ORIGIN,
             stats: Stats::ZERO,
         }
     }
@@ -164,6 +167,7 @@ impl Machine for Channel {
         if self.is_closed() {
             return;
         }
+        let cx = &mut cx.not_before(&mut self.latest);
         let result = match input {
             Input::Start => self.start(cx),
             Input::Received(bytes) => {
@@ -201,10 +205,11 @@ impl Machine for Channel {
     }
 
     fn handle_timeout(&mut self, cx: &mut Context<'_, Output>) {
-        let now = cx.now();
+        let now = cx.now().max(self.latest);
         if self.poll_timeout().is_none_or(|at| at > now) {
             return;
         }
+        let cx = &mut cx.not_before(&mut self.latest);
         let due = |by: Option<Instant>| by.is_some_and(|at| at <= now);
         let result = if due(self.upgrade_by) {
             Err(Cause::TimedOut(Waiting::Upgrade))

@@ -53,6 +53,8 @@ pub struct Book<P> {
     /// Peers with a record in the store, by the order in which they were last seen.
     stored: BTreeSet<(u64, P)>,
     next_serial: u64,
+    /// The latest moment seen (L5).
+    latest: Instant,
     stats: Stats,
 }
 
@@ -67,6 +69,7 @@ impl<P: Copy + Debug + Ord> Book<P> {
             bans: Bans::new(),
             stored: BTreeSet::new(),
             next_serial: 0,
+            latest: Instant::ORIGIN,
             stats: Stats::default(),
         }
     }
@@ -281,6 +284,7 @@ impl<P: Copy + Debug + Ord> Machine for Book<P> {
     type Output = Output<P>;
 
     fn handle(&mut self, input: Input<P>, cx: &mut Context<'_, Output<P>>) {
+        let cx = &mut cx.not_before(&mut self.latest);
         match input {
             Input::Learned { peer, places, source } => self.on_learned(peer, places, source, cx),
             Input::Surroundings(surroundings) => self.surroundings = surroundings,
@@ -306,6 +310,11 @@ impl<P: Copy + Debug + Ord> Machine for Book<P> {
     }
 
     fn handle_timeout(&mut self, cx: &mut Context<'_, Output<P>>) {
+        let early = self.poll_timeout().is_none_or(|due| due > cx.now().max(self.latest));
+        if early {
+            return;
+        }
+        let cx = &mut cx.not_before(&mut self.latest);
         self.bans.expire(cx);
         while let Some(peer) = self.known.expire(&self.config, cx.now()) {
             self.forget_stored(Some(peer), cx);

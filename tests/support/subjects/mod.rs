@@ -1,6 +1,11 @@
 //! The machines of core, each with surroundings that make its inputs telling.
 
+pub mod book;
 pub mod broadcast;
+pub mod channel;
+pub mod counterpart;
+pub mod dialler;
+pub mod heads;
 pub mod overlay;
 pub mod session;
 

@@ -91,6 +91,8 @@ pub struct Node {
     work: VecDeque<Work>,
     next_query: u64,
     phase: Phase,
+    /// The latest moment seen (L5).
+    latest: Instant,
     stats: Stats,
     /// What links and topics that are gone have counted.
     ended: Totals,
@@ -165,6 +167,7 @@ impl Node {
             work: VecDeque::new(),
             next_query: 0,
             phase: Phase::New,
+            latest: Instant::ORIGIN,
             stats: Stats::default(),
             ended: Totals::default(),
             config: Arc::new(config),
@@ -256,15 +259,18 @@ impl Machine for Node {
         if self.phase == Phase::Stopped {
             return;
         }
+        let cx = &mut cx.not_before(&mut self.latest);
         self.begin(cx);
         self.on_input(input, cx);
         self.drain(cx);
     }
 
     fn handle_timeout(&mut self, cx: &mut Cx<'_>) {
-        if self.timers.next().is_none_or(|at| at > cx.now()) {
+        let now = cx.now().max(self.latest);
+        if self.timers.next().is_none_or(|at| at > now) {
             return;
         }
+        let cx = &mut cx.not_before(&mut self.latest);
         self.begin(cx);
         while let Some(timer) = self.timers.pop_due(cx.now()) {
             self.on_timer(timer, cx);

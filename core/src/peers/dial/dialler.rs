@@ -50,6 +50,8 @@ pub struct Dialler<K> {
     /// Keys with an attempt that is due but for which there is no room among all attempts, in order of arrival.
     queue: VecDeque<K>,
     targets: Recent<Prefix, Bucket>,
+    /// The latest moment seen (L5).
+    latest: Instant,
     stats: Stats,
 }
 
@@ -84,6 +86,7 @@ impl<K: Copy + Debug + Ord> Dialler<K> {
             next_attempt: 0,
             timers: Deadlines::new(),
             queue: VecDeque::new(),
+            latest: Instant::ORIGIN,
             stats: Stats::default(),
         }
     }
@@ -300,6 +303,7 @@ impl<K: Copy + Debug + Ord> Machine for Dialler<K> {
     type Output = Output<K>;
 
     fn handle(&mut self, input: Input<K>, cx: &mut Context<'_, Output<K>>) {
+        let cx = &mut cx.not_before(&mut self.latest);
         match input {
             Input::Dial { key, places } => self.on_dial(key, places, cx),
             Input::Cancel { key } => self.on_cancel(key, cx),
@@ -311,6 +315,11 @@ impl<K: Copy + Debug + Ord> Machine for Dialler<K> {
     }
 
     fn handle_timeout(&mut self, cx: &mut Context<'_, Output<K>>) {
+        let early = self.poll_timeout().is_none_or(|due| due > cx.now().max(self.latest));
+        if early {
+            return;
+        }
+        let cx = &mut cx.not_before(&mut self.latest);
         while let Some(key) = self.timers.pop_due(cx.now()) {
             self.on_due(key, cx);
         }
