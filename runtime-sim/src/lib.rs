@@ -19,6 +19,7 @@ pub mod digest;
 pub mod graph;
 pub mod latency;
 pub mod memory;
+pub mod mesh;
 pub mod model;
 pub mod net;
 pub mod network;

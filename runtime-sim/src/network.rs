@@ -55,7 +55,9 @@ pub struct Tally {
     pub digest: Digest,
     /// Room in the active view: `Amin` and `A`.
     pub capacity: (usize, usize),
-    /// Peers that were accused of breaking a rule. All nodes are honest: there must be none.
+    /// Peers that went over a rate limit.
+    pub complaints: u64,
+    /// Peers that were accused of worse. All nodes are honest: there must be none.
     pub accused: u64,
     /// The first of these accusations, in words.
     pub first_accusation: Option<String>,

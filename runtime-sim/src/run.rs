@@ -9,12 +9,14 @@ use pleach_core::Instant;
 use crate::clock::millis;
 use crate::latency::Latency;
 use crate::memory::resident;
+use crate::mesh::Mesh;
 use crate::model::Model;
 use crate::network::Network;
 use crate::record::payload;
 use crate::rng::{Domain, stream};
 use crate::scenario::{Fidelity, Miss, Scenario};
 use crate::summary::{Seen, Summary};
+use crate::wire::Wire;
 use crate::workload::{Plan, Step};
 
 /// How far a run has come.
@@ -60,44 +62,25 @@ pub struct Outcome {
     pub missed: Vec<Miss>,
 }
 
-/// A run that could not be started.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum RunError {
-    /// Whole nodes are not part of this build.
-    NoWireFidelity,
-}
-
-impl fmt::Display for RunError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NoWireFidelity => {
-                f.write_str("fidelity = \"wire\" is not available yet; use fidelity = \"model\"")
-            }
-        }
-    }
-}
-
-impl std::error::Error for RunError {}
-
 /// Runs a scenario with a seed. The same two give the same outcome, real time and memory aside.
-///
-/// # Errors
-/// When the network of this fidelity cannot be built.
-pub fn run(scenario: &Scenario, seed: u64, watch: &mut dyn FnMut(Progress)) -> Result<Outcome, RunError> {
+pub fn run(scenario: &Scenario, seed: u64, watch: &mut dyn FnMut(Progress)) -> Outcome {
     let before = resident();
     let started = std::time::Instant::now();
-    let mut network = match scenario.fidelity {
-        Fidelity::Model => Model::new(scenario, seed, latency(scenario, seed)),
-        Fidelity::Wire => return Err(RunError::NoWireFidelity),
+    let latency = latency(scenario, seed);
+    let (mut summary, broken, at_peak) = match scenario.fidelity {
+        Fidelity::Model => drive(scenario, seed, &mut Model::new(scenario, seed, latency), watch),
+        Fidelity::Wire => {
+            let nodes = Mesh::new(scenario.nodes.into());
+            drive(scenario, seed, &mut Wire::new(nodes, scenario, seed, latency), watch)
+        }
     };
-    let (mut summary, broken, at_peak) = drive(scenario, seed, &mut network, watch);
     let elapsed = started.elapsed().as_micros().max(1);
     let per_second = u128::from(summary.events) * 1_000_000 / elapsed;
     summary.events_per_second = u64::try_from(per_second).ok();
     summary.bytes_per_node =
         at_peak.zip(before).map(|(peak, before)| peak.saturating_sub(before) / summary.nodes.max(1) as u64);
     let missed = scenario.expectations().iter().flat_map(|bounds| bounds.check(&summary)).collect();
-    Ok(Outcome { summary, broken, missed })
+    Outcome { summary, broken, missed }
 }
 
 /// The delays of a scenario.

@@ -86,6 +86,8 @@ pub struct Summary {
     pub payload_bytes_per_broadcast: u64,
     /// Messages that some node gave up on.
     pub lost: u64,
+    /// Times that a node went over a rate limit of another.
+    pub complaints: u64,
     /// Calls into nodes.
     pub events: u64,
     /// The same for each second of real time.
@@ -207,6 +209,7 @@ impl Summary {
             control_bytes_per_broadcast: seen.control.bytes / messages,
             payload_bytes_per_broadcast: seen.payloads.bytes / messages,
             lost: seen.tally.lost,
+            complaints: seen.tally.complaints,
             events: seen.tally.events,
             events_per_second: None,
             bytes_per_node: None,

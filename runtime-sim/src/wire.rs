@@ -241,6 +241,7 @@ impl<P: Plug> Network for Wire<P> {
             heads_converged: self.ears.plug.heads_converged(&live),
             digest: self.net.digest(),
             capacity: live.first().map(|node| self.ears.plug.capacity(node)).unwrap_or_default(),
+            complaints: 0,
             accused: self.ears.banned,
             first_accusation: None,
             lost: figures.lost,

@@ -134,6 +134,10 @@ pub struct Config {
 
     /// How many rejected payloads are remembered. Default 4096.
     pub rejects: usize,
+
+    /// Neighbours whose GRAFTs of this second and broken promises are remembered, also beyond their stay, and pairs of
+    /// neighbours that changed roles. Default 256.
+    pub peers_remembered: usize,
 }
 
 impl Default for Config {
@@ -174,6 +178,7 @@ impl Default for Config {
             validation_timeout: Duration::from_secs(10),
             reject_lifetime: Duration::from_secs(600),
             rejects: 4096,
+            peers_remembered: 256,
         }
     }
 }

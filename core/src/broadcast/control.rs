@@ -110,7 +110,9 @@ impl<P: Copy + Ord + Debug> Broadcast<P> {
     /// Takes one from what this neighbour may graft within a second. Beyond it is reported once a second.
     fn may_serve(&mut self, from: P, cx: &mut Context<'_, Output<P>>) -> bool {
         let Some(spent) = self.grafted.get_mut(self.now, &from) else {
-            self.grafted.insert(self.now, from, 1);
+            if self.grafted.insert(self.now, from, 1).is_some() {
+                count(&mut self.stats.memory_shed);
+            }
             return true;
         };
         *spent = spent.saturating_add(1);
@@ -136,7 +138,9 @@ impl<P: Copy + Ord + Debug> Broadcast<P> {
             count(&mut self.stats.grafts_shed);
             return true;
         }
-        self.served.insert(self.now, (from, id), times.saturating_add(1));
+        if self.served.insert(self.now, (from, id), times.saturating_add(1)).is_some() {
+            count(&mut self.stats.memory_shed);
+        }
         if let Some(peer) = self.peers.get_mut(&from) {
             peer.dequeue(serial);
         }
@@ -198,7 +202,9 @@ impl<P: Copy + Ord + Debug> Broadcast<P> {
     pub(super) fn fruitless(&mut self, peer: P, cx: &mut Context<'_, Output<P>>) {
         count(&mut self.stats.broken_promises);
         let Some(broken) = self.promises.get_mut(self.now, &peer) else {
-            self.promises.insert(self.now, peer, 1);
+            if self.promises.insert(self.now, peer, 1).is_some() {
+                count(&mut self.stats.memory_shed);
+            }
             return;
         };
         *broken = broken.saturating_add(1);
@@ -248,7 +254,9 @@ impl<P: Copy + Ord + Debug> Broadcast<P> {
             return;
         }
         self.swap_again = self.now + self.config.optimise_interval;
-        self.swaps.insert(self.now, pair, ());
+        if self.swaps.insert(self.now, pair, ()).is_some() {
+            count(&mut self.stats.memory_shed);
+        }
         self.set_eager(&announcer, true);
         self.set_eager(&sender, false);
         count(&mut self.stats.optimisations);

@@ -73,9 +73,6 @@ pub struct Broadcast<P> {
     pub(super) stats: Stats,
 }
 
-/// Neighbours whose open GRAFTs, rates and promises are remembered beyond their stay.
-const PEERS_REMEMBERED: usize = 256;
-
 impl<P: Copy + Ord + Debug> Broadcast<P> {
     /// An instance without neighbours.
     #[must_use]
@@ -92,12 +89,12 @@ impl<P: Copy + Ord + Debug> Broadcast<P> {
             sweep: None,
             asked: Recent::new(config.missing, config.cache_lifetime),
             served: Recent::new(config.cache_entries, config.cache_lifetime),
-            grafted: Recent::new(PEERS_REMEMBERED, second),
-            promises: Recent::new(PEERS_REMEMBERED, config.promise_window),
+            grafted: Recent::new(config.peers_remembered, second),
+            promises: Recent::new(config.peers_remembered, config.promise_window),
             rejected: Recent::new(config.rejects, config.reject_lifetime),
             contents: Recent::new(config.seen_max(), config.seen_for()),
             departed: Vec::new(),
-            swaps: Recent::new(PEERS_REMEMBERED, config.optimise_pair_rest),
+            swaps: Recent::new(config.peers_remembered, config.optimise_pair_rest),
             swap_again: Instant::ORIGIN,
             supplier: None,
             deepest: 0,

@@ -40,8 +40,8 @@ impl<P: Copy + Ord + Debug> Broadcast<P> {
 
     fn publish_to_swarm(&mut self, id: Id, payload: Bytes, cx: &mut Context<'_, Output<P>>) -> Outcome {
         let announcers = self.forget_missing(&id);
-        if self.config.ids == Ids::Opaque {
-            self.contents.insert(self.now, id, ());
+        if self.config.ids == Ids::Opaque && self.contents.insert(self.now, id, ()).is_some() {
+            count(&mut self.stats.memory_shed);
         }
         self.relay((id, 0), None, payload, &announcers, cx);
         if self.peers.is_empty() { Outcome::NoNeighbours } else { Outcome::Sent }
@@ -231,7 +231,9 @@ impl<P: Copy + Ord + Debug> Broadcast<P> {
             }
             Verdict::Reject => {
                 count(&mut self.stats.rejected);
-                self.rejected.insert(self.now, Id::of(&waiting.payload), ());
+                if self.rejected.insert(self.now, Id::of(&waiting.payload), ()).is_some() {
+                    count(&mut self.stats.memory_shed);
+                }
                 for sender in waiting.senders() {
                     self.violation(sender, Violation::Rejected, cx);
                 }
@@ -263,8 +265,8 @@ impl<P: Copy + Ord + Debug> Broadcast<P> {
         (payload, others, announcers): (Bytes, &[P], &[Announcer<P>]),
         cx: &mut Context<'_, Output<P>>,
     ) {
-        if self.config.ids == Ids::Opaque {
-            self.contents.insert(self.now, content, ());
+        if self.config.ids == Ids::Opaque && self.contents.insert(self.now, content, ()).is_some() {
+            count(&mut self.stats.memory_shed);
         }
         self.asked.remove(&(from, id));
         self.supplier = Some(from);

@@ -71,6 +71,8 @@ crate::counters! {
         grafts_shed,
         /// Announcements not sent, as too many were queued for a neighbour.
         queue_shed,
+        /// What was remembered of peers and payloads and forgotten early, for want of room.
+        memory_shed,
         /// GRAFTs that led to nothing.
         broken_promises,
     }

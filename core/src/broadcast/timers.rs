@@ -57,7 +57,9 @@ impl<P: Copy + Ord + Debug> Broadcast<P> {
         entry.attempts = entry.attempts.saturating_add(1);
         let retry = self.config.next_graft(entry.attempts);
         self.timers.set(Timer::Missing(id), Some(self.now + retry));
-        self.asked.insert(self.now, (peer, id), ());
+        if self.asked.insert(self.now, (peer, id), ()).is_some() {
+            count(&mut self.stats.memory_shed);
+        }
         self.schedule_sweep();
         self.set_eager(&peer, true);
         grafts.entry(peer).or_default().push(id);

@@ -14,6 +14,7 @@ use super::noise::NoiseError;
 use super::yamux::{GoAway, YamuxError};
 use crate::identity::PeerId;
 use crate::link::How;
+use crate::stats::count;
 
 /// A stream of a channel: odd ids were opened by the dialler, even ones by the listener. Never reused.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -320,5 +321,47 @@ crate::counters! {
         identify_shed,
         /// Times that reading was paused.
         pauses,
+        /// Links that the peer broke in a negotiation before streams.
+        negotiations_broken,
+        /// Links that the peer broke with a Noise message, in the handshake or after.
+        noise_broken,
+        /// Links that the peer broke with data beyond its credit, or credit beyond what can be counted.
+        windows_exceeded,
+        /// Links on which the peer opened and reset streams too fast.
+        rapid_resets,
+        /// Links that the peer broke with any other illegal yamux frame, or too many of them.
+        yamux_broken,
+        /// Links on which too many Noise messages without content came.
+        empty_messages_exceeded,
+        /// Upgrades and handshakes that took too long.
+        upgrades_timed_out,
+        /// Links that ended as the peer fell silent, in the middle of a Noise message or altogether.
+        fell_silent,
+    }
+}
+
+impl Stats {
+    /// Counts why a link ended, where that is a limit of ours or a breach of the peer's.
+    pub(super) const fn count_end(&mut self, cause: &Cause) {
+        count(match cause {
+            Cause::Violation(Violation::Multistream(_)) => &mut self.negotiations_broken,
+            Cause::Violation(Violation::Noise(_)) => &mut self.noise_broken,
+            Cause::Violation(Violation::Yamux(YamuxError::WindowExceeded | YamuxError::CreditOverflow)) => {
+                &mut self.windows_exceeded
+            }
+            Cause::Violation(Violation::Yamux(YamuxError::RapidReset)) => &mut self.rapid_resets,
+            Cause::Violation(Violation::Yamux(_)) => &mut self.yamux_broken,
+            Cause::Violation(Violation::EmptyMessages) => &mut self.empty_messages_exceeded,
+            Cause::TimedOut(Waiting::Upgrade | Waiting::Handshake) => &mut self.upgrades_timed_out,
+            Cause::TimedOut(Waiting::Message | Waiting::KeepAlive) => &mut self.fell_silent,
+            Cause::Closed(_)
+            | Cause::Finished
+            | Cause::Ended
+            | Cause::Unsupported
+            | Cause::GoneAway(_)
+            | Cause::WrongPeer(_)
+            | Cause::Myself
+            | Cause::Exhausted => return,
+        });
     }
 }

@@ -430,6 +430,7 @@ impl Channel {
     /// Ends the link, with a goodbye where there is one to say.
     fn close(&mut self, cause: Cause, cx: &mut Context<'_, Output>) {
         self.stats = self.stats();
+        self.stats.count_end(&cause);
         if let Phase::Open(mut session) = core::mem::replace(&mut self.phase, Phase::Closed)
             && cause.how() == How::Flush
             && let Ok(goodbye) = session.goodbye(&cause, cx)

@@ -168,6 +168,10 @@ crate::counters! {
         older_than_all,
         /// Dropped while they waited for an answer, as too many waited.
         waiting_shed,
+        /// Answers about owners forgotten early: more than `answers`.
+        answers_shed,
+        /// Links whose new keys of this hour were forgotten early: more than `new_keys_peers`.
+        new_keys_shed,
         /// Removed from the table for want of room.
         evicted,
         /// Removed from the table by age.

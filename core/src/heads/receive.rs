@@ -68,7 +68,9 @@ impl<R: Rules> Heads<R> {
     pub(super) fn on_admitted(&mut self, peer: R::Peer, admitted: bool, cx: Cx<'_, '_, R>) {
         let now = cx.now();
         let before = self.standing(peer, now);
-        self.answers.insert(now, peer, admitted);
+        if self.answers.insert(now, peer, admitted).is_some() {
+            count(&mut self.stats.answers_shed);
+        }
         let waiting: Vec<R::Key> = self
             .waiting
             .iter(now)
@@ -259,7 +261,9 @@ impl<R: Rules> Heads<R> {
         match self.new_keys.get_mut(now, &from) {
             Some(taken) => *taken = taken.saturating_add(1),
             None => {
-                self.new_keys.insert(now, from, 1);
+                if self.new_keys.insert(now, from, 1).is_some() {
+                    count(&mut self.stats.new_keys_shed);
+                }
             }
         }
     }

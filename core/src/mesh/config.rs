@@ -34,6 +34,8 @@ pub struct Config {
     pub listen: Vec<Address>,
     /// Where to join through, and who is expected there.
     pub bootstrap: Vec<(Address, Option<PeerId>)>,
+    /// Peers reached before through which a topic without neighbours tries to join. Default 16.
+    pub company_max: usize,
     /// Places to join through in all. Default 64.
     pub bootstrap_max: usize,
     /// Wait before a place whose peer is not known is dialled again; doubles. Default 5 s.
@@ -144,6 +146,7 @@ impl Config {
             protocol_version: "solcial/1.0.0".to_string(),
             listen: Vec::new(),
             bootstrap: Vec::new(),
+            company_max: 16,
             bootstrap_max: 64,
             bootstrap_retry_min: Duration::from_secs(5),
             bootstrap_retry_max: Duration::from_secs(60),
@@ -238,3 +241,6 @@ impl fmt::Display for ConfigError {
 }
 
 impl core::error::Error for ConfigError {}
+
+#[cfg(test)]
+mod tests;

@@ -122,3 +122,6 @@ fn signed_bytes(network: &str, topic: &str, body: &[u8]) -> Vec<u8> {
     bytes.extend_from_slice(body);
     bytes
 }
+
+#[cfg(test)]
+mod tests;

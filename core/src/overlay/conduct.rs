@@ -6,6 +6,7 @@ use core::time::Duration;
 use super::{Config, Output, Overlay, Violation};
 use crate::bounded::Bucket;
 use crate::machine::Context;
+use crate::stats::count;
 use crate::time::Instant;
 
 /// When a peer last did what is limited; forgotten when it has done none of it for a minute.
@@ -71,7 +72,7 @@ impl<P: Copy + Ord + Debug> Overlay<P> {
             return false;
         }
         *mark = Some(now);
-        self.conduct.insert(now, peer, conduct);
+        self.note_conduct(peer, conduct, now);
         true
     }
 
@@ -79,7 +80,7 @@ impl<P: Copy + Ord + Debug> Overlay<P> {
     pub(super) fn allow_unasked(&mut self, peer: P, now: Instant) -> bool {
         let mut conduct = self.conduct_of(peer, now);
         let allowed = conduct.unasked.take(now);
-        self.conduct.insert(now, peer, conduct);
+        self.note_conduct(peer, conduct, now);
         allowed
     }
 
@@ -87,6 +88,12 @@ impl<P: Copy + Ord + Debug> Overlay<P> {
     pub(super) fn report(&mut self, peer: P, violation: Violation, cx: &mut Context<'_, Output<P>>) {
         if self.allow(peer, Limited::Report, Duration::from_secs(1), cx.now()) {
             cx.emit(Output::Violation { peer, violation });
+        }
+    }
+
+    fn note_conduct(&mut self, peer: P, conduct: Conduct, now: Instant) {
+        if self.conduct.insert(now, peer, conduct).is_some() {
+            count(&mut self.stats.conduct_shed);
         }
     }
 

@@ -75,6 +75,9 @@ pub struct Config {
 
     /// A sample goes out this often. Default 15 s.
     pub shuffle_period: Duration,
+    /// A node that has joined shuffles for the first time within this time, at random: until then it knows nobody but
+    /// its neighbours, and could not outlive them. Default 3 s.
+    pub shuffle_first_within: Duration,
     /// Steps of a SHUFFLE walk; greater values from peers are taken as this. Default 4.
     pub shuffle_walk: u32,
     /// Entries of a SHUFFLE that are passed on; a last hop reads 2 * A of them (T-45). Default 64.
@@ -159,6 +162,7 @@ impl Default for Config {
             refusal_interval: Duration::from_secs(1),
             refresh_period: Duration::from_secs(60),
             shuffle_period: Duration::from_secs(15),
+            shuffle_first_within: Duration::from_secs(3),
             shuffle_walk: 4,
             shuffle_nodes_max: 64,
             shuffle_lifetime: Duration::from_secs(10),

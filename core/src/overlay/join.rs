@@ -112,7 +112,8 @@ impl<P: Copy + Ord + Debug> Overlay<P> {
             return;
         }
         if self.timers.join.is_none() {
-            let earliest = self.joining.latest.map(|latest| latest + self.config.join_retry_min);
+            let pause = self.config.join_retry_min.saturating_add(self.late_by(self.config.join_retry_min));
+            let earliest = self.joining.latest.map(|latest| latest + pause);
             match earliest.filter(|earliest| *earliest > cx.now()) {
                 Some(earliest) => self.timers.join = Some(earliest),
                 None => self.join_round(cx),
@@ -120,9 +121,16 @@ impl<P: Copy + Ord + Debug> Overlay<P> {
         }
     }
 
+    /// How much later than nominal a JOIN is repeated: the one before had to wait for its connection, and one that comes
+    /// within `join_interval` of another is ignored.
+    fn late_by(&self, wait: Duration) -> Duration {
+        wait.saturating_mul(self.config.jitter_percent.min(100)) / 100
+    }
+
     /// Tries one bootstrap node after the other until one is reached, and one lost neighbour.
     pub(super) fn join_round(&mut self, cx: &mut Context<'_, Output<P>>) {
-        let wait = self.jitter(self.joining.wait, cx);
+        let share = self.late_by(self.joining.wait);
+        let wait = self.joining.wait.saturating_add(share).saturating_add(rng::up_to(cx.rng(), share));
         self.timers.join = Some(self.after(wait, cx.now()));
         self.joining.wait = self.joining.wait.saturating_mul(2).min(self.config.join_retry_max);
         self.joining.latest = Some(cx.now());
@@ -149,9 +157,7 @@ impl<P: Copy + Ord + Debug> Overlay<P> {
 
     fn join_through_next(&mut self, cx: &mut Context<'_, Output<P>>) -> bool {
         let Some(contact) = self.joining.next(cx.rng()) else { return false };
-        !self.active.contains(&contact.peer)
-            && !self.temporary.contains(&contact.peer)
-            && self.visit(&contact, Some(Errand::Join), cx)
+        !self.active.contains(&contact.peer) && self.visit(&contact, Some(Errand::Join), cx)
     }
 
     /// Joins once more, through another bootstrap node (6.12).
@@ -182,6 +188,8 @@ impl<P: Copy + Ord + Debug> Overlay<P> {
         self.joining.left = 0;
         if self.joining.sent {
             self.joining.sent = false;
+            let first = self.offset(self.config.shuffle_first_within, cx);
+            self.timers.shuffle = crate::deadline::earliest(self.timers.shuffle, Some(first));
             self.joining.confirmations = self.config.join_confirmations;
             self.plan_confirmation(cx);
         }

@@ -75,6 +75,8 @@ crate::counters! {
         parked_expired,
         /// Peers turned away as not registered.
         unregistered,
+        /// Peers whose rates were forgotten early: more than `conduct_max`.
+        conduct_shed,
         /// Bootstrap nodes not remembered: more than `bootstrap_max`.
         bootstrap_shed,
     }

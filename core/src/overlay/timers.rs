@@ -113,7 +113,8 @@ impl<P: Copy + Ord + Debug> Overlay<P> {
         self.after(self.jitter(period, cx), cx.now())
     }
 
-    fn offset(&self, period: Duration, cx: &mut Context<'_, Output<P>>) -> Instant {
+    /// Some time within `period`.
+    pub(super) fn offset(&self, period: Duration, cx: &mut Context<'_, Output<P>>) -> Instant {
         self.after(rng::up_to(cx.rng(), period), cx.now())
     }
 

@@ -112,6 +112,12 @@ impl<H: Handshake, I> Session<H, I> {
         self.phase == Phase::Established
     }
 
+    /// Whether the latest question about the peer is open.
+    #[must_use]
+    pub const fn is_asking(&self) -> bool {
+        self.asked
+    }
+
     /// Whether the session is silent for ever.
     #[must_use]
     pub fn is_ended(&self) -> bool {

@@ -7,8 +7,6 @@ use std::process::ExitCode;
 pub(crate) enum Exit {
     /// Everything was as expected.
     Done = 0,
-    /// It could not be done, for another reason.
-    Failed = 1,
     /// The command line is wrong.
     Usage = 2,
     /// The scenario is wrong.
@@ -24,7 +22,6 @@ pub(crate) enum Exit {
 /// The list of them.
 pub(super) const HELP: &str = "Exit codes:
    0  everything was as expected
-   1  failed for another reason
    2  the command line is wrong
    3  the scenario is wrong
   10  a promise that must hold in every run was broken
@@ -50,8 +47,7 @@ mod tests {
 
     #[test]
     fn the_help_lists_every_code() {
-        let all =
-            [Exit::Done, Exit::Failed, Exit::Usage, Exit::Config, Exit::Safety, Exit::Liveness, Exit::Panic];
+        let all = [Exit::Done, Exit::Usage, Exit::Config, Exit::Safety, Exit::Liveness, Exit::Panic];
         let listed: Vec<u8> = HELP
             .lines()
             .skip(1)

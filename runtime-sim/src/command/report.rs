@@ -104,6 +104,7 @@ fn broadcast_rows(summary: &Summary) -> Vec<Row> {
         ("  first, flooded", format!("slowest {} ms", summary.flood_ms)),
         ("duplicates", summary.duplicates.to_string()),
         ("given up", summary.lost.to_string()),
+        ("rate complaints", summary.complaints.to_string()),
     ]
 }
 

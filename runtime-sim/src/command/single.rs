@@ -26,16 +26,7 @@ pub(super) fn run(which: &Which, scenario: &Scenario, seed: u64, progress: Progr
     let result = catch_unwind(AssertUnwindSafe(|| run::run(scenario, seed, &mut |now| meter.show(now))));
     meter.finish();
     let outcome = match result {
-        Ok(Ok(outcome)) => outcome,
-        Ok(Err(wrong)) => {
-            return error(
-                which.json,
-                Exit::Failed,
-                "cannot-run",
-                &wrong.to_string(),
-                "see pleach-sim run --help",
-            );
-        }
+        Ok(outcome) => outcome,
         Err(_) => {
             let hint = format!("repeat it with: {}", which.replay(seed));
             return error(

@@ -155,6 +155,7 @@ impl Model {
                 Out::Release { peer } => self.hold(number, peer, false),
                 Out::Dial { peer } => self.dial(number, peer),
                 Out::Delivered { hop, payload } => self.record.delivered(self.now, number, hop, &payload),
+                Out::Complaint => self.tally.complaints += 1,
                 Out::Accused { peer, rule } => self.accused(number, peer, &rule),
             }
         }

@@ -58,7 +58,9 @@ pub(super) enum Out {
         hop: u32,
         payload: Bytes,
     },
-    /// A machine accuses a peer of breaking this rule.
+    /// A peer went over a rate limit: a point or two that decay, which honest nodes may earn now and then.
+    Complaint,
+    /// A machine accuses a peer of an offence that leads to a ban.
     Accused {
         peer: u32,
         rule: String,
@@ -146,6 +148,9 @@ fn route_overlay(buffers: &mut Buffers, out: &mut Vec<Out>) {
             overlay::Output::CheckRegistered { peer } => {
                 waiting.push_back(In::Overlay(overlay::Input::Registered { peer, registered: true }));
             }
+            overlay::Output::Violation { violation: overlay::Violation::RateExceeded, .. } => {
+                out.push(Out::Complaint);
+            }
             overlay::Output::Violation { peer, violation } => {
                 out.push(Out::Accused { peer, rule: format!("overlay: {violation:?}") });
             }
@@ -173,6 +178,9 @@ fn route_broadcast(buffers: &mut Buffers, out: &mut Vec<Out>) {
             }
             broadcast::Output::Stranger { peer } => {
                 waiting.push_back(In::Overlay(overlay::Input::Stranger { peer }));
+            }
+            broadcast::Output::Violation { violation: broadcast::Violation::RateExceeded, .. } => {
+                out.push(Out::Complaint);
             }
             broadcast::Output::Violation { peer, violation } => {
                 out.push(Out::Accused { peer, rule: format!("broadcast: {violation:?}") });

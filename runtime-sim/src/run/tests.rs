@@ -3,7 +3,7 @@ use super::*;
 fn run_small(settings: &[&str], seed: u64) -> Outcome {
     let settings: Vec<_> = settings.iter().map(|setting| (*setting).to_owned()).collect();
     let scenario = Scenario::parse("small.toml", "nodes = 60\nmessages = 21\nwarm_up_ms = 30_000", &settings);
-    run(&scenario.unwrap(), seed, &mut |_| {}).unwrap()
+    run(&scenario.unwrap(), seed, &mut |_| {})
 }
 
 #[test]
@@ -20,8 +20,8 @@ fn the_same_seed_gives_the_same_digest_and_figures() {
 #[test]
 fn a_small_network_delivers_everything_over_a_tree() {
     for sources in ["sources=one", "sources=many"] {
-        let Outcome { summary, broken: _, missed } = run_small(&[sources], 1);
-        assert_eq!(missed, []);
+        let Outcome { summary, broken, missed } = run_small(&[sources], 1);
+        assert_eq!((broken, missed), (vec![], vec![]));
         assert!((summary.reliability - 1.0).abs() < 1e-9);
         assert_eq!((summary.components, summary.asymmetric_links), (1, 0));
         assert!(summary.active_min >= summary.active_wanted && summary.active_max <= summary.active_capacity);
@@ -34,7 +34,7 @@ fn a_small_network_delivers_everything_over_a_tree() {
 #[test]
 fn expectations_decide() {
     let text = "nodes = 20\nmessages = 1\nwarm_up_ms = 1000\nexpect.components = { min = 2 }";
-    let outcome = run(&Scenario::parse("odd.toml", text, &[]).unwrap(), 0, &mut |_| {}).unwrap();
+    let outcome = run(&Scenario::parse("odd.toml", text, &[]).unwrap(), 0, &mut |_| {});
     assert_eq!(outcome.missed.len(), 1);
     assert_eq!(outcome.missed[0].to_string(), "components is 1, expected at least 2");
 }
@@ -46,13 +46,18 @@ fn progress_ends_at_the_end() {
     run(&Scenario::parse("tiny.toml", text, &[]).unwrap(), 0, &mut |now| {
         assert!(last.is_none_or(|last: Progress| last.done_ms < now.done_ms), "{now:?}");
         last = Some(now);
-    })
-    .unwrap();
+    });
     assert_eq!(last, Some(Progress { stage: Stage::Drain, done_ms: 5004, of_ms: 5004 }));
 }
 
 #[test]
-fn whole_nodes_are_refused_with_a_reason() {
-    let scenario = Scenario::parse("tiny.toml", "nodes = 5\nmessages = 2\nfidelity = \"wire\"", &[]).unwrap();
-    assert_eq!(run(&scenario, 0, &mut |_| {}), Err(RunError::NoWireFidelity));
+fn whole_nodes_deliver_over_encrypted_links() {
+    let text = "nodes = 6\nmessages = 3\nwarm_up_ms = 20000\ndrain_ms = 5000\nfidelity = \"wire\"";
+    let scenario = Scenario::parse("tiny.toml", text, &[]).unwrap();
+    let outcome = run(&scenario, 0, &mut |_| {});
+    assert_eq!(outcome.broken, Vec::<String>::new());
+    assert!((outcome.summary.reliability - 1.0).abs() < f64::EPSILON, "{:?}", outcome.summary);
+    assert_eq!(outcome.summary.heads_converged, Some(true));
+    assert!(outcome.summary.handshakes.is_some_and(|handshakes| handshakes >= 10));
+    assert_eq!(outcome.summary.digest, run(&scenario, 0, &mut |_| {}).summary.digest);
 }

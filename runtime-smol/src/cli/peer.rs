@@ -151,27 +151,16 @@ pub(crate) struct Figures {
 
 /// The figures of `node`.
 pub(crate) fn figures(node: &Node) -> Figures {
-    let mut overlay_stats = pleach_core::overlay::Stats::default();
-    let mut broadcast_stats = pleach_core::broadcast::Stats::default();
-    let mut figures = Figures { heads: node.heads().count(), ..Figures::default() };
+    let mut figures = Figures {
+        heads: node.heads().count(),
+        counters: node.totals().iter().collect(),
+        ..Figures::default()
+    };
     for topic in node.topics() {
         if let Some(overlay) = node.overlay_of(topic) {
             figures.active += overlay.active().count();
             figures.passive += overlay.passive().count();
-            overlay_stats.add(overlay.stats());
-        }
-        if let Some(broadcast) = node.broadcast_of(topic) {
-            broadcast_stats.add(&broadcast.stats());
         }
     }
-    let of = |machine, counters: &mut dyn Iterator<Item = (&'static str, u64)>| -> Vec<_> {
-        counters.map(|(name, value)| (machine, name, value)).collect()
-    };
-    figures.counters = [
-        of("mesh", &mut node.stats().iter()),
-        of("overlay", &mut overlay_stats.iter()),
-        of("broadcast", &mut broadcast_stats.iter()),
-    ]
-    .concat();
     figures
 }

@@ -72,8 +72,12 @@ pub enum Wanted {
         /// Whom to try instead, unverified.
         alternatives: Vec<Alternative>,
     },
+    /// We refuse the peer for what its HELLO says: it would refuse us alike, or is of no use.
+    Unfit(Motive),
     /// The peer is about to close the link.
     Bye(Motive),
+    /// A message of a number that we do not know: to be counted.
+    Ignore,
 }
 
 /// Why we refuse, and whom the peer may try instead.
@@ -163,7 +167,7 @@ impl Establishment {
                 cx.emit(Step::Emit(Wanted::Bye(motive)));
                 cx.emit(Step::Refused);
             }
-            Ok(None) => {}
+            Ok(None) => cx.emit(Step::Emit(Wanted::Ignore)),
             // Without this stream there is no establishment: its end is the link's.
             Err(_) => cx.emit(Step::Violation(POINTS)),
         }
@@ -188,6 +192,7 @@ impl Establishment {
         self.hello = Some(hello);
         if let Some(motive) = refused {
             self.refuse(motive.into(), cx);
+            cx.emit(Step::Emit(Wanted::Unfit(motive)));
             return cx.emit(Step::Refused);
         }
         cx.emit(Step::Stage(ANSWER_WITHIN));

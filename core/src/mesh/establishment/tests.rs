@@ -184,7 +184,7 @@ fn e2_the_version_is_the_smaller_highest_or_none() {
 #[test]
 fn e3_network_then_version_then_stamp() {
     let greet = |hello: Hello| Side::opened(4).hear(&Message::Hello(hello));
-    let refused = |motive| vec![send(&nack(motive)), Step::Refused];
+    let refused = |motive| vec![send(&nack(motive)), Step::Emit(Wanted::Unfit(motive)), Step::Refused];
     let elsewhere = Hello { network: "pleacH".into(), lowest: 7, highest: 8, ..hello() };
     assert_eq!(greet(elsewhere), refused(Motive::Network));
     assert_eq!(greet(Hello { lowest: 7, highest: 8, ..hello() }), refused(Motive::Version));

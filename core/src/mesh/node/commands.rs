@@ -1,6 +1,7 @@
 //! Commands of the application, listeners, registration, and the end.
 
 use alloc::boxed::Box;
+use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 use core::net::{IpAddr, SocketAddr};
 
@@ -23,6 +24,8 @@ use crate::{heads, overlay};
 /// Where we listen, and the addresses at which we are reached there.
 #[derive(Debug, Default)]
 pub(super) struct Listeners {
+    /// Those that were asked for and of which nothing has been heard.
+    awaited: BTreeSet<ListenerId>,
     bound: Vec<(ListenerId, SocketAddr)>,
     /// Local addresses of links, for listeners that are bound to every address.
     local: Vec<IpAddr>,
@@ -66,13 +69,12 @@ impl Registrations {
 
 impl Node {
     pub(super) fn command(&mut self, command: Command, cx: &mut Cx<'_>) {
+        if self.phase != Phase::Running {
+            return shutting_down(&command, cx);
+        }
         match command {
             Command::Subscribe { token, topic } => {
-                let result = if self.phase == Phase::Running {
-                    self.subscribe(&topic, cx)
-                } else {
-                    Err(UsageError::ShuttingDown)
-                };
+                let result = self.subscribe(&topic, cx);
                 done(token, result, cx);
             }
             Command::Leave { token, topic } => {
@@ -109,14 +111,19 @@ impl Node {
         }
     }
 
-    pub(super) fn open_listeners(&self, cx: &mut Cx<'_>) {
+    pub(super) fn open_listeners(&mut self, cx: &mut Cx<'_>) {
         for (index, address) in self.config.listen.iter().enumerate() {
             let listener = ListenerId(u32::try_from(index).unwrap_or(u32::MAX));
+            self.listeners.awaited.insert(listener);
             cx.emit(Output::Listen { listener, address: address.clone() });
         }
     }
 
     pub(super) fn listening(&mut self, listener: ListenerId, local: Address, cx: &mut Cx<'_>) {
+        if self.phase != Phase::Running {
+            return;
+        }
+        self.listeners.awaited.remove(&listener);
         if let Address::Socket(bound) = &local {
             self.listeners.bound.retain(|(other, _)| *other != listener);
             self.listeners.bound.push((listener, *bound));
@@ -126,6 +133,10 @@ impl Node {
     }
 
     pub(super) fn listen_failed(&mut self, listener: ListenerId, cause: Cause, cx: &mut Cx<'_>) {
+        if self.phase != Phase::Running {
+            return;
+        }
+        self.listeners.awaited.remove(&listener);
         self.listeners.bound.retain(|(other, _)| *other != listener);
         self.addresses_changed(cx);
         cx.emit(Output::Event(Event::ListenFailed { cause }));
@@ -151,7 +162,9 @@ impl Node {
         let surroundings = Surroundings { own, ..self.book.surroundings().clone() };
         self.book_input(book::Input::Surroundings(surroundings.clone()), cx);
         self.dialler_input(book::dial::Input::Surroundings(surroundings), cx);
-        self.overlays(&overlay::Input::Addresses(self.advertised()), cx);
+        if let Some(addresses) = self.advertised() {
+            self.overlays(&overlay::Input::Addresses(addresses), cx);
+        }
         for id in self.links.keys().copied().collect::<Vec<_>>() {
             let Some(link) = self.links.get(&id) else { continue };
             let description = self.description(&link.remote);
@@ -159,10 +172,12 @@ impl Node {
         }
     }
 
-    /// The addresses that overlays and identify name for us, as binary multiaddrs.
-    pub(super) fn advertised(&self) -> Vec<bytes::Bytes> {
+    /// The addresses that overlays name for us, as binary multiaddrs; none while there may be some soon, as the first
+    /// that an overlay is given permit it to join.
+    pub(super) fn advertised(&self) -> Option<Vec<bytes::Bytes>> {
         let bytes = |address| bytes::Bytes::from(Multiaddr::tcp(address).to_bytes());
-        self.listeners.reached_at().into_iter().map(bytes).collect()
+        let addresses: Vec<_> = self.listeners.reached_at().into_iter().map(bytes).collect();
+        (!addresses.is_empty() || self.listeners.awaited.is_empty()).then_some(addresses)
     }
 
     /// What identify tells the peer at this address.
@@ -189,7 +204,9 @@ impl Node {
     /// Asks the application, once at a time for each peer.
     pub(super) fn ask_registration(&mut self, peer: PeerId, cx: &mut Cx<'_>) {
         if !self.registrations.asked.contains(cx.now(), &peer) {
-            self.registrations.asked.insert(cx.now(), peer, ());
+            if self.registrations.asked.insert(cx.now(), peer, ()).is_some() {
+                count(&mut self.stats.registrations_shed);
+            }
             cx.emit(Output::Event(Event::Registration { peer }));
         }
     }
@@ -209,7 +226,9 @@ impl Node {
         } else {
             (&mut self.registrations.no, &mut self.registrations.yes)
         };
-        answer.insert(cx.now(), peer, ());
+        if answer.insert(cx.now(), peer, ()).is_some() {
+            count(&mut self.stats.registrations_shed);
+        }
         other.remove(&peer);
         self.decide_waiting(peer, cx);
         self.tell_registered(peer, registered, cx);
@@ -231,9 +250,11 @@ impl Node {
         self.drain(cx);
         self.phase = Phase::Stopping;
         self.admission.shut();
-        for (listener, _) in core::mem::take(&mut self.listeners.bound) {
+        let listeners = core::mem::take(&mut self.listeners);
+        for listener in listeners.bound.into_iter().map(|(bound, _)| bound).chain(listeners.awaited) {
             cx.emit(Output::Unlisten { listener });
         }
+        self.cancel_dials(cx);
         self.timers.set(Timer::Bootstrap, None);
         self.timers.set(Timer::Stop, Some(cx.now() + self.config.stop_timeout));
         for id in self.links.keys().copied().collect::<Vec<_>>() {
@@ -253,6 +274,7 @@ impl Node {
         let open: Vec<LinkId> = self.links.keys().copied().collect();
         count(&mut self.stats.stops);
         self.phase = Phase::Stopped;
+        self.ended = self.totals();
         self.links.clear();
         self.topics.clear();
         self.work.clear();
@@ -261,6 +283,23 @@ impl Node {
             cx.emit(Output::Close { link, how: How::Abort });
         }
         cx.emit(Output::Event(Event::Stopped));
+    }
+}
+
+/// After a shutdown nothing is done any more, and whoever waits for an outcome is told.
+fn shutting_down(command: &Command, cx: &mut Cx<'_>) {
+    match command {
+        Command::Subscribe { token, .. }
+        | Command::Leave { token, .. }
+        | Command::Publish { token, .. }
+        | Command::Ban { token, .. }
+        | Command::Unban { token, .. } => done(*token, Err(UsageError::ShuttingDown), cx),
+        Command::Verdict { .. }
+        | Command::Registered { .. }
+        | Command::NetworkSize(_)
+        | Command::OwnHead { .. }
+        | Command::Bootstrap { .. }
+        | Command::Shutdown => {}
     }
 }
 

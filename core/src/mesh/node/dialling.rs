@@ -8,6 +8,7 @@ use bytes::Bytes;
 
 use super::timers::Timer;
 use super::{Cx, Node, Output, Phase, Work};
+use crate::admission::Level;
 use crate::identity::PeerId;
 use crate::ip::Class;
 use crate::link::{Address, Cause, From, How, LinkId, Role};
@@ -78,6 +79,11 @@ impl Dials {
         })
     }
 
+    #[cfg(test)]
+    pub(super) fn has_any(&self) -> bool {
+        !self.under_way.is_empty()
+    }
+
     fn unknown(&self) -> impl Iterator<Item = (usize, &Address)> {
         let unknown = |(index, bootstrap): (usize, &'_ Bootstrap)| bootstrap.peer.is_none().then_some(index);
         let indexes: Vec<usize> = self.bootstrap.iter().enumerate().filter_map(unknown).collect();
@@ -88,7 +94,11 @@ impl Dials {
 impl Node {
     /// An overlay needs a link to this peer.
     pub(super) fn dial_peer(&mut self, peer: PeerId, addresses: &[Bytes], cx: &mut Cx<'_>) {
-        if self.is_banned(peer, cx.now()) || self.phase != Phase::Running {
+        let is_stranger = |link| self.admission.level(link) == Some(Level::STRANGER);
+        if self.is_banned(peer, cx.now())
+            || self.phase != Phase::Running
+            || self.admission.links_to(peer).any(is_stranger)
+        {
             return self.overlays(&overlay::Input::DialFailed { peer }, cx);
         }
         let places: Vec<Place> = addresses.iter().filter_map(place_of).collect();
@@ -102,10 +112,12 @@ impl Node {
         self.dialler_input(dial::Input::Dial { key: Target::Peer(peer), places }, cx);
     }
 
-    /// Dials the places to join through whose peer is not known yet, and again later until it is.
+    /// Tells the overlays of the places to join through whose peer is known, and dials the others, again and again until
+    /// it is.
     pub(super) fn dial_bootstrap(&mut self, cx: &mut Cx<'_>) {
         let unknown: Vec<(usize, Option<Multiaddr>)> =
             self.dials.unknown().map(|(index, address)| (index, Multiaddr::from_address(address))).collect();
+        self.join_all(cx);
         if unknown.is_empty() || self.phase != Phase::Running {
             return self.timers.set(Timer::Bootstrap, None);
         }
@@ -125,9 +137,6 @@ impl Node {
             return count(&mut self.stats.bootstrap_refused);
         }
         self.dials.bootstrap.push(Bootstrap { address, peer });
-        if peer.is_some() {
-            self.join_all(cx);
-        }
         self.dials.retry = self.config.bootstrap_retry_min;
         self.dial_bootstrap(cx);
     }
@@ -137,23 +146,26 @@ impl Node {
         self.overlays(&overlay::Input::Join { bootstrap }, cx);
     }
 
-    /// A dialled link proved who is there.
-    pub(super) fn dial_authenticated(&mut self, link: LinkId, cx: &mut Cx<'_>) {
+    /// A dialled link proved who is there: from now on the overlays, the book and its back-off know a place to join
+    /// through by its peer, whatever becomes of this link.
+    pub(super) fn dial_authenticated(&mut self, link: LinkId, peer: PeerId, cx: &mut Cx<'_>) {
         let Some(dial) = self.dials.under_way.get_mut(&link) else { return };
         dial.reported = true;
+        if let Target::Bootstrap(index) = dial.target
+            && let Some(bootstrap) = self.dials.bootstrap.get_mut(index)
+        {
+            bootstrap.peer = Some(peer);
+            let place = dial.place.clone();
+            let input = book::Input::Learned { peer, places: alloc::vec![place], source: Source::Local };
+            self.book_input(input, cx);
+        }
         self.dialler_input(dial::Input::Completed { attempt: Attempt(link.0) }, cx);
     }
 
     /// A link is established, whoever dialled it.
     pub(super) fn dial_succeeded(&mut self, link: LinkId, peer: PeerId, cx: &mut Cx<'_>) {
-        let dial = self.dials.under_way.remove(&link);
-        let place = dial.as_ref().map(|dial| dial.place.clone());
+        let place = self.dials.under_way.remove(&link).map(|dial| dial.place);
         self.book_input(book::Input::Connected { peer, place }, cx);
-        if let Some(Dial { target: Target::Bootstrap(index), .. }) = dial
-            && let Some(bootstrap) = self.dials.bootstrap.get_mut(index)
-        {
-            bootstrap.peer = Some(peer);
-        }
         self.dialler_input(dial::Input::Cancel { key: Target::Peer(peer) }, cx);
     }
 
@@ -185,6 +197,7 @@ impl Node {
     }
 
     fn target_failed(&mut self, target: Target, cx: &mut Cx<'_>) {
+        // The peer of a place to join through is known by now: with the next round the overlays try it.
         let Target::Peer(peer) = target else { return };
         if !self.peers.get(&peer).is_some_and(super::peers::Peer::is_linked) {
             self.overlays(&overlay::Input::DialFailed { peer }, cx);
@@ -216,13 +229,18 @@ impl Node {
             dial::Output::Lost { key: Target::Peer(peer), place } => {
                 self.book_input(book::Input::DialFailed { peer, address: place.address }, cx);
             }
-            dial::Output::Exhausted { key } => self.target_failed(key, cx),
-            dial::Output::Lost { key: Target::Bootstrap(_), .. } | dial::Output::Won { .. } => {}
+            dial::Output::Exhausted { key: key @ Target::Peer(_) } => self.target_failed(key, cx),
+            dial::Output::Exhausted { key: Target::Bootstrap(_) }
+            | dial::Output::Lost { key: Target::Bootstrap(_), .. }
+            | dial::Output::Won { .. } => {}
         }
     }
 
     fn start(&mut self, attempt: Attempt, target: Target, place: Place, cx: &mut Cx<'_>) {
         let link = LinkId(attempt.0);
+        if self.phase != Phase::Running {
+            return self.dialler_input(dial::Input::Failed { attempt }, cx);
+        }
         let address = Multiaddr::try_from(&*place.address).ok().and_then(|address| address.to_address());
         let Some(address) = address else {
             return self.dialler_input(dial::Input::Failed { attempt }, cx);
@@ -230,6 +248,19 @@ impl Node {
         count(&mut self.stats.dials);
         self.dials.under_way.insert(link, Dial { target, place, reported: false });
         cx.emit(Output::Dial { link, address, from: From::Anywhere, role: Role::Dialler });
+    }
+
+    /// Whether a link of ours may still stand: it was not given up while it was dialled.
+    pub(super) fn is_dialling(&self, link: LinkId) -> bool {
+        self.dials.under_way.contains_key(&link)
+    }
+
+    /// Gives up all dials.
+    pub(super) fn cancel_dials(&mut self, cx: &mut Cx<'_>) {
+        let targets: Vec<Target> = self.dials.under_way.values().map(|dial| dial.target).collect();
+        for key in targets {
+            self.dialler_input(dial::Input::Cancel { key }, cx);
+        }
     }
 
     /// A dialled link stands.

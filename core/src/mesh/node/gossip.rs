@@ -7,14 +7,16 @@ use bytes::Bytes;
 use super::outbox::Frame;
 use super::timers::Timer;
 use super::topics::Name;
-use super::{Cx, Node};
+use super::{Cx, Node, Work};
 use crate::broadcast::{self, Announcement};
 use crate::channel::{self, StreamId};
 use crate::identity::PeerId;
 use crate::link::LinkId;
+use crate::mesh::establishment::Motive;
 use crate::mesh::rpc::{self, Action, Rpc};
 use crate::overlay;
 use crate::queue::Class;
+use crate::session::Closing;
 use crate::stats::{count, count_by};
 
 impl Node {
@@ -83,10 +85,11 @@ impl Node {
 
     /// The gossip queue of a link has been full for too long: the peer counts as failed (`broadcast` 8.10).
     pub(super) fn congested(&mut self, id: LinkId, cx: &mut Cx<'_>) {
+        let Some(link) = self.links.get(&id).filter(|link| link.established) else { return };
+        let Some(peer) = link.peer else { return };
         count(&mut self.stats.links_congested);
-        if let Some(peer) = self.links.get(&id).and_then(|link| link.peer) {
-            self.overlays(&overlay::Input::Unresponsive { peer }, cx);
-        }
+        self.overlays(&overlay::Input::Unresponsive { peer }, cx);
+        self.close(id, Some(Motive::Unspecified), Closing::Flush, cx);
     }
 
     /// Takes a frame of an established link.
@@ -118,10 +121,31 @@ impl Node {
             Action::Overlay(message) => {
                 self.overlay(&topic, overlay::Input::Message { from: peer, message }, cx);
             }
-            Action::Broadcast(message) => {
-                self.broadcast(&topic, broadcast::Input::Message { from: peer, message }, cx);
-            }
+            Action::Broadcast(message) => self.broadcast_message(&topic, peer, message, cx),
             Action::Unknown => count(&mut self.stats.unknown_actions),
+        }
+    }
+
+    /// A message for the broadcast instance. A plain peer that speaks as a neighbour becomes one if there is room, and
+    /// then its message is taken up (`overlay` 3.3 c).
+    fn broadcast_message(
+        &mut self,
+        topic: &Name,
+        from: PeerId,
+        message: broadcast::Message,
+        cx: &mut Cx<'_>,
+    ) {
+        let again = self.config.overlay.plain_peers.then(|| message.clone());
+        let before = self.work.len();
+        self.broadcast(topic, broadcast::Input::Message { from, message }, cx);
+        let turned_away =
+            |work: &Work| matches!(work, Work::Broadcast(_, broadcast::Output::Stranger { .. }));
+        let Some(message) = again.filter(|_| self.work.iter().skip(before).any(turned_away)) else { return };
+        self.work.truncate(before);
+        self.overlay(topic, overlay::Input::Stranger { peer: from }, cx);
+        if self.topics.get(topic).is_some_and(|topic| topic.overlay.is_active(&from)) {
+            // Behind what the overlay has just said: the broadcast instance hears of its neighbour first.
+            self.work.push_back(Work::Adopted(Arc::clone(topic), from, message));
         }
     }
 
@@ -144,7 +168,9 @@ impl Node {
         if is_goodbye || told || rpc.topic.len() > self.config.topic_name_max {
             return;
         }
-        self.told_unknown.insert(cx.now(), peer, ());
+        if self.told_unknown.insert(cx.now(), peer, ()).is_some() {
+            count(&mut self.stats.told_unknown_shed);
+        }
         let goodbye = overlay::Message::Disconnect { alive: false, epoch: None, backoff_s: None };
         self.gossip(&Name::from(&*rpc.topic), &[peer], &Action::Overlay(goodbye), cx);
     }

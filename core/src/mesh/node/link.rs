@@ -4,7 +4,7 @@ use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 
 use super::outbox::Outbox;
 use crate::channel::{Channel, StreamId};
@@ -51,7 +51,7 @@ pub(super) enum Inbound {
     /// HEADs frames.
     Heads(Deframer),
     /// It came before the link was established: its bytes wait.
-    Held { pieces: Vec<Bytes>, finished: bool },
+    Held { bytes: BytesMut, finished: bool },
 }
 
 impl Link {
@@ -98,7 +98,7 @@ impl Link {
     /// How many bytes of streams wait for the link to be established.
     pub(super) fn held_bytes(&self) -> usize {
         let held = |inbound: &Inbound| match inbound {
-            Inbound::Held { pieces, .. } => pieces.iter().map(Bytes::len).sum(),
+            Inbound::Held { bytes, .. } => bytes.len(),
             Inbound::Session(_) | Inbound::Gossip(_) | Inbound::Heads(_) => 0,
         };
         self.inbound.values().map(held).sum()

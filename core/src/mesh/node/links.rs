@@ -33,6 +33,10 @@ impl Node {
         let dialled = matches!(via, Via::Dialled);
         let ip = if let Address::Socket(remote) = &remote { Some(remote.ip()) } else { None };
         let opening = Opening { link: id, remote: ip, relayed: false };
+        if dialled && !self.is_dialling(id) {
+            // It was given up while it was dialled; the driver has been told.
+            return;
+        }
         if self.phase != Phase::Running {
             return cx.emit(Output::Close { link: id, how: How::Abort });
         }
@@ -155,7 +159,7 @@ impl Node {
         if let Some(link) = self.links.get_mut(&id) {
             link.peer = Some(peer);
         }
-        self.dial_authenticated(id, cx);
+        self.dial_authenticated(id, peer, cx);
         self.handshake(id, Heard::Authenticated(peer), cx);
     }
 
@@ -201,6 +205,8 @@ impl Node {
             }
             Wanted::Refused { motive, alternatives } => self.refused(id, motive, alternatives, cx),
             Wanted::Bye(_) => count(&mut self.stats.byes_received),
+            Wanted::Unfit(motive) => self.refrain(id, motive, cx),
+            Wanted::Ignore => count(&mut self.stats.unknown_messages),
         }
     }
 
@@ -215,7 +221,7 @@ impl Node {
 
     /// The registration of a peer is known now: its links go on.
     pub(super) fn decide_waiting(&mut self, peer: PeerId, cx: &mut Cx<'_>) {
-        let waiting = |link: &Link| link.peer == Some(peer) && !link.established;
+        let waiting = |link: &Link| link.peer == Some(peer) && link.session.is_asking();
         let ids: Vec<LinkId> =
             self.links.iter().filter(|(_, link)| waiting(link)).map(|(id, _)| *id).collect();
         for id in ids {
@@ -238,7 +244,22 @@ impl Node {
         match decision {
             Decision::Accept { evicted } => {
                 for Evicted { link, reason } in evicted.into_iter().filter(|evicted| evicted.link != id) {
-                    let how = if reason == Reason::Duplicate { Closing::Linger } else { Closing::Flush };
+                    if reason == Reason::Duplicate {
+                        // Its peer stays linked: it lingers until the link that replaces it is established.
+                        self.session(link, session::Input::Busy(true), cx);
+                    }
+                    let how = match reason {
+                        Reason::Duplicate => Closing::Linger,
+                        // There is nobody to say a word to, and its descriptor is needed now (T-20, T-21).
+                        Reason::Handshake => Closing::Abort,
+                        Reason::Own
+                        | Reason::Forgotten
+                        | Reason::Rate
+                        | Reason::Level
+                        | Reason::Range
+                        | Reason::Quota
+                        | Reason::ShuttingDown => Closing::Flush,
+                    };
                     self.close(link, Some(motive_of(reason)), how, cx);
                 }
                 Ok(())
@@ -318,6 +339,11 @@ impl Node {
         }
         cx.emit(Output::Close { link: id, how: cause.how() });
         self.forget_established(id, cx);
+        // The session is over too; where the driver has something to flush, the session limits the time for it.
+        match cause.how() {
+            How::Flush => self.close(id, None, Closing::Flush, cx),
+            How::Abort => self.session(id, session::Input::Closed, cx),
+        }
     }
 
     /// The link is gone, or its dial failed.
@@ -325,7 +351,9 @@ impl Node {
         debug!("link {}: closed: {cause}", id.0);
         self.admission.closed(id);
         self.forget_established(id, cx);
-        self.links.remove(&id);
+        if let Some(link) = self.links.remove(&id) {
+            self.ended.add_link(&link);
+        }
         for timer in [
             Timer::Channel(id),
             Timer::Session(id),
@@ -387,12 +415,17 @@ impl Node {
         let Some(peer) = link.peer else { return };
         debug!("link {}: {peer} refuses us: {motive:?}", id.0);
         let remote = link.remote.clone();
-        let wait = motive.back_off();
-        if !wait.is_zero() {
-            self.book_input(crate::peers::Input::Refrain { peer, wait }, cx);
-        }
+        self.refrain(id, motive, cx);
         for alternative in alternatives.into_iter().take(establishment::ALTERNATIVES_TAKEN) {
             self.learn(alternative.peer, alternative.addresses.into_iter(), &remote, peer, cx);
+        }
+    }
+
+    /// The peer and we do not go together for this reason: it is not dialled for a while (E5).
+    fn refrain(&mut self, id: LinkId, motive: Motive, cx: &mut Cx<'_>) {
+        let wait = motive.back_off();
+        if let Some(peer) = self.links.get(&id).and_then(|link| link.peer).filter(|_| !wait.is_zero()) {
+            self.book_input(crate::peers::Input::Refrain { peer, wait }, cx);
         }
     }
 }

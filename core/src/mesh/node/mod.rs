@@ -33,7 +33,7 @@ use alloc::sync::Arc;
 pub use heads::HeadRow;
 use link::Link;
 use peers::Peer;
-pub use stats::Stats;
+pub use stats::{Stats, Totals};
 use timers::Timer;
 use topics::{Name, Topic};
 
@@ -94,6 +94,8 @@ pub struct Node {
     /// The latest moment seen (L5).
     latest: Instant,
     stats: Stats,
+    /// What links and topics that are gone have counted.
+    ended: Totals,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -112,6 +114,8 @@ enum Work {
     Session(LinkId, session::Output<link::Accepted, Wanted, PeerId>),
     Overlay(Name, overlay::Output<PeerId>),
     Broadcast(Name, broadcast::Output<PeerId>),
+    /// What a peer said that has become a neighbour by saying it.
+    Adopted(Name, PeerId, broadcast::Message),
     Heads(crate::heads::Output<PeerId, NodeKey, Head>),
     Book(crate::peers::Output<PeerId>),
     Dialler(crate::peers::dial::Output<dialling::Target>),
@@ -165,6 +169,7 @@ impl Node {
             phase: Phase::New,
             latest: Instant::ORIGIN,
             stats: Stats::default(),
+            ended: Totals::default(),
             config: Arc::new(config),
             identity,
             me,
@@ -190,6 +195,9 @@ impl Node {
                 Work::Session(link, output) => self.on_session(link, output, cx),
                 Work::Overlay(topic, output) => self.on_overlay(&topic, output, cx),
                 Work::Broadcast(topic, output) => self.on_broadcast(&topic, output, cx),
+                Work::Adopted(topic, from, message) => {
+                    self.broadcast(&topic, broadcast::Input::Message { from, message }, cx);
+                }
                 Work::Heads(output) => self.on_heads(output, cx),
                 Work::Book(output) => self.on_book(output, cx),
                 Work::Dialler(output) => self.on_dialler(output, cx),

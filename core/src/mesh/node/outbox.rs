@@ -117,6 +117,12 @@ impl Outbox {
         matches!(self.state, State::Open(_))
     }
 
+    /// How many bytes wait here, those handed to the channel not counted.
+    #[cfg(test)]
+    pub(super) const fn waiting_bytes(&self) -> usize {
+        self.waiting.bytes()
+    }
+
     pub(super) const fn full_since(&self) -> Option<Instant> {
         self.waiting.full_since()
     }

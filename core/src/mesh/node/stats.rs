@@ -1,4 +1,10 @@
-//! What a node has done and shed.
+//! What a node and its machines have done and shed.
+
+use super::Node;
+use super::link::Link;
+use super::topics::Topic;
+use crate::peers::{self, dial};
+use crate::{admission, broadcast, channel, heads, overlay, session};
 
 crate::counters! {
     /// Counters of a node; its machines have their own.
@@ -69,9 +75,86 @@ crate::counters! {
         payloads_not_accepted,
         /// Announced payloads that could not be had.
         lost,
+        /// Answers about registration, and questions, forgotten early: more than `registrations_max`.
+        registrations_shed,
+        /// Peers forgotten early that were told of a topic that is not ours: more than `told_unknown_max`.
+        told_unknown_shed,
         /// Stored records that could not be read.
         records_unreadable,
         /// Whether the node has stopped.
         stops,
+    }
+}
+
+/// What a node and all its machines have counted since it began, those of links and topics that are gone included.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Totals {
+    /// The node itself.
+    pub mesh: Stats,
+    /// The overlays of all topics.
+    pub overlay: overlay::Stats,
+    /// The broadcast instances of all topics.
+    pub broadcast: broadcast::Stats,
+    /// The table of HEADs.
+    pub heads: heads::Stats,
+    /// The channels of all links.
+    pub channel: channel::Stats,
+    /// The sessions of all links.
+    pub session: session::Stats,
+    /// The table of links.
+    pub admission: admission::Stats,
+    /// The peer book.
+    pub peers: peers::Stats,
+    /// The dialler.
+    pub dialling: dial::Stats,
+}
+
+impl Totals {
+    /// Each counter, with the machine that keeps it.
+    pub fn iter(&self) -> impl Iterator<Item = (&'static str, &'static str, u64)> {
+        let of = |machine| move |(name, value)| (machine, name, value);
+        (self.mesh.iter().map(of("mesh")))
+            .chain(self.overlay.iter().map(of("overlay")))
+            .chain(self.broadcast.iter().map(of("broadcast")))
+            .chain(self.heads.iter().map(of("heads")))
+            .chain(self.channel.iter().map(of("channel")))
+            .chain(self.session.iter().map(of("session")))
+            .chain(self.admission.iter().map(of("admission")))
+            .chain(self.peers.iter().map(of("peers")))
+            .chain(self.dialling.iter().map(of("dialling")))
+    }
+
+    pub(super) fn add_link(&mut self, link: &Link) {
+        self.channel.add(&link.channel.stats());
+        self.session.add(link.session.stats());
+    }
+
+    pub(super) const fn add_topic(&mut self, topic: &Topic) {
+        self.overlay.add(topic.overlay.stats());
+        self.broadcast.add(&topic.broadcast.stats());
+    }
+}
+
+impl Node {
+    /// What the node itself has counted; [`Node::totals`] has what its machines have.
+    #[must_use]
+    pub const fn stats(&self) -> &Stats {
+        &self.stats
+    }
+
+    /// What the node and its machines have counted. Costs a walk over all links and topics.
+    #[must_use]
+    pub fn totals(&self) -> Totals {
+        let mut totals = Totals {
+            mesh: self.stats,
+            heads: self.heads.as_ref().map(heads::Heads::stats).unwrap_or_default(),
+            admission: *self.admission.stats(),
+            peers: *self.book.stats(),
+            dialling: *self.dialler.stats(),
+            ..self.ended
+        };
+        self.links.values().for_each(|link| totals.add_link(link));
+        self.topics.values().for_each(|topic| totals.add_topic(topic));
+        totals
     }
 }

@@ -2,9 +2,8 @@
 
 use alloc::string::String;
 use alloc::sync::Arc;
-use alloc::vec::Vec;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 
 use super::link::{Accepted, Inbound};
 use super::timers::Timer;
@@ -98,7 +97,7 @@ impl Node {
             count(&mut self.stats.streams_refused);
             return self.channel(id, channel::Input::Reset { stream }, cx);
         }
-        link.inbound.insert(stream, Inbound::Held { pieces: Vec::new(), finished: false });
+        link.inbound.insert(stream, Inbound::Held { bytes: BytesMut::new(), finished: false });
         self.session(id, session::Input::Item { item: Accepted { stream, protocol }, size: 0 }, cx);
     }
 
@@ -116,7 +115,7 @@ impl Node {
     /// A stream opened later replaces the earlier one, whose further frames are ignored (`overlay` 3.1).
     pub(super) fn attach(&mut self, id: LinkId, accepted: Accepted, cx: &mut Cx<'_>) {
         let Some(link) = self.links.get_mut(&id) else { return };
-        let Some(Inbound::Held { pieces, finished }) = link.inbound.remove(&accepted.stream) else { return };
+        let Some(Inbound::Held { bytes, finished }) = link.inbound.remove(&accepted.stream) else { return };
         let inbound = if accepted.protocol == rpc::PROTOCOL {
             link.inbound.retain(|_, inbound| !matches!(inbound, Inbound::Gossip(_)));
             Inbound::Gossip(Deframer::new(Prefix::Varint, rpc::FRAME_MAX))
@@ -125,8 +124,8 @@ impl Node {
             Inbound::Heads(Deframer::new(Prefix::Varint, heads::FRAME_MAX))
         };
         link.inbound.insert(accepted.stream, inbound);
-        for piece in pieces {
-            self.on_stream_bytes(id, accepted.stream, piece, cx);
+        if !bytes.is_empty() {
+            self.on_stream_bytes(id, accepted.stream, bytes.freeze(), cx);
         }
         if finished {
             self.on_stream_end(id, accepted.stream, cx);
@@ -146,11 +145,12 @@ impl Node {
     pub(super) fn on_stream_bytes(&mut self, id: LinkId, stream: StreamId, bytes: Bytes, cx: &mut Cx<'_>) {
         let Some(link) = self.links.get_mut(&id) else { return };
         let (size, held) = (bytes.len(), link.held_bytes());
-        if let Some(Inbound::Held { pieces, .. }) = link.inbound.get_mut(&stream) {
+        if let Some(Inbound::Held { bytes: waiting, .. }) = link.inbound.get_mut(&stream) {
             if held.saturating_add(size) > self.config.session.held_bytes_max {
                 return self.refuse_stream(id, stream, cx);
             }
-            pieces.push(bytes);
+            // One buffer, however small the pieces (T-17).
+            waiting.extend_from_slice(&bytes);
             return;
         }
         let (frames, error) = link.frames(stream, bytes);
@@ -195,8 +195,13 @@ impl Node {
         if link.session_stream == Some(stream) {
             return self.handshake(id, establishment::Heard::StreamEnded, cx);
         }
-        let ours = link.gossip.close(stream) || link.heads.close(stream);
-        if ours {
+        let heads = link.heads.close(stream);
+        if heads && let Some(peer) = link.peer {
+            // What was on its way is lost: the next stream begins with the whole table.
+            self.heads_down(id, peer, cx);
+        }
+        let Some(link) = self.links.get_mut(&id) else { return };
+        if heads || link.gossip.close(stream) {
             self.reopen_later(id, cx);
         } else if inbound.is_some() {
             self.channel(id, channel::Input::Finish { stream }, cx);

@@ -8,11 +8,11 @@ use bytes::Bytes;
 
 use super::offences::Offence;
 use super::timers::Timer;
-use super::{Cx, Node, Output, Work};
+use super::{Cx, Node, Output, Phase, Work};
 use crate::broadcast::{self, Broadcast, Scope, Verdict};
 use crate::identity::PeerId;
 use crate::machine::Machine;
-use crate::mesh::rpc::Action;
+use crate::mesh::rpc::{self, Action};
 use crate::mesh::signed::{Refusal, Signed};
 use crate::mesh::{Done, Event, UsageError, Validation};
 use crate::overlay::{self, Contact, Overlay};
@@ -43,9 +43,11 @@ impl Node {
         }
         let name = Name::from(name);
         let overlay = Overlay::new(Arc::clone(&self.overlay_config), self.me, cx.wall());
-        let broadcast = Broadcast::new(Arc::clone(&self.broadcast_config));
+        let broadcast = Broadcast::new(self.broadcast_config_of(&name));
         self.topics.insert(Arc::clone(&name), Topic { overlay, broadcast, published: 0 });
-        self.overlay(&name, overlay::Input::Addresses(self.advertised()), cx);
+        if let Some(addresses) = self.advertised() {
+            self.overlay(&name, overlay::Input::Addresses(addresses), cx);
+        }
         for (peer, dialled) in self.established_peers() {
             self.overlay(&name, overlay::Input::Connected { peer, dialled }, cx);
         }
@@ -53,12 +55,23 @@ impl Node {
         Ok(Done::Ok)
     }
 
+    /// What is published must fit a frame that names the topic, or it could never be sent.
+    fn broadcast_config_of(&self, name: &str) -> Arc<broadcast::Config> {
+        let publish_max = self.broadcast_config.publish_max.min(rpc::payload_max(name));
+        if publish_max == self.broadcast_config.publish_max {
+            return Arc::clone(&self.broadcast_config);
+        }
+        Arc::new(broadcast::Config { publish_max, ..(*self.broadcast_config).clone() })
+    }
+
     pub(super) fn leave(&mut self, name: &str, cx: &mut Cx<'_>) -> Result<Done, UsageError> {
         let (name, _) = self.topics.get_key_value(name).ok_or(UsageError::NotSubscribed)?;
         let name = Arc::clone(name);
         self.overlay(&name, overlay::Input::Leave, cx);
         self.drain(cx);
-        self.topics.remove(&name);
+        if let Some(topic) = self.topics.remove(&name) {
+            self.ended.add_topic(&topic);
+        }
         self.timers.set(Timer::Overlay(Arc::clone(&name)), None);
         self.timers.set(Timer::Broadcast(name), None);
         Ok(Done::Ok)
@@ -146,6 +159,7 @@ impl Node {
             }
             overlay::Output::Event(overlay::Event::NeighborDown { peer, reason }) => {
                 self.broadcast(name, broadcast::Input::NeighborDown { peer }, cx);
+                self.find_company(name, cx);
                 cx.emit(Output::Event(Event::NeighborDown { topic: name.to_string(), peer, reason }));
             }
         }
@@ -221,15 +235,27 @@ impl Node {
         }
     }
 
+    /// A topic without neighbours may also join through peers that were reached before: the places of the
+    /// configuration may all be gone (T-51).
+    fn find_company(&mut self, name: &Name, cx: &mut Cx<'_>) {
+        let lonely = self.topics.get(name).is_some_and(|topic| topic.overlay.active().next().is_none());
+        if !lonely || self.phase != Phase::Running {
+            return;
+        }
+        let contact = |peer: PeerId| {
+            let addresses: Vec<Bytes> = self.book.places(peer).map(|place| place.address.clone()).collect();
+            (!addresses.is_empty()).then_some(Contact { peer, addresses })
+        };
+        let known: Vec<Contact<PeerId>> =
+            self.book.verified().filter_map(contact).take(self.config.company_max).collect();
+        if !known.is_empty() {
+            self.overlay(name, overlay::Input::Join { bootstrap: known }, cx);
+        }
+    }
+
     /// Where all topics may join: known nodes of the configuration and of commands.
     pub(super) fn bootstrap_contacts(&self) -> Vec<Contact<PeerId>> {
         self.dials.contacts().filter(|contact| contact.peer != self.me).collect()
-    }
-
-    /// What the node itself has counted; its machines have statistics of their own.
-    #[must_use]
-    pub const fn stats(&self) -> &super::Stats {
-        &self.stats
     }
 
     /// The neighbours in a topic, in the order of their ids; none if it is not subscribed.

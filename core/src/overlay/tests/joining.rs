@@ -94,7 +94,7 @@ fn r4_1_refused_contacts_are_followed_by_the_next_at_once_then_retried_ever_late
         }
     }
     for (wait, nominal) in waits.iter().zip([5, 10, 20, 40, 60, 60]) {
-        assert!(wait.abs_diff(nominal) * 10 <= nominal + 10, "{waits:?}");
+        assert!(*wait >= nominal && *wait * 10 <= nominal * 12 + 10, "{waits:?}");
     }
 }
 

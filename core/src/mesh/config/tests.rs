@@ -1,0 +1,68 @@
+use rand_core::SeedableRng;
+
+use super::*;
+
+#[test]
+fn both_presets_are_valid() {
+    assert_eq!(Config::native().validate(), Ok(()));
+    assert_eq!(Config::solcial().validate(), Ok(()));
+}
+
+#[test]
+fn m1_the_native_preset() {
+    let config = Config::native();
+    assert!(config.establishment && config.heads);
+    assert_eq!(config.registration, Registration::Open);
+    assert_eq!(config.validation, Validation::Signed);
+    assert_eq!(config.broadcast.ids, broadcast::Ids::Content);
+    assert!(config.broadcast.validate);
+    assert!(!config.overlay.plain_peers);
+    assert!(!config.overlay_config().check_registration);
+}
+
+#[test]
+fn m1_the_solcial_preset() {
+    let config = Config::solcial();
+    assert!(!config.establishment && !config.heads);
+    assert_eq!(config.registration, Registration::Query);
+    assert_eq!(config.validation, Validation::Application);
+    assert_eq!(config.broadcast.ids, broadcast::Ids::Opaque);
+    assert!(config.broadcast.validate);
+    assert!(config.overlay.plain_peers);
+    assert!(config.overlay_config().check_registration);
+    assert_eq!(config.broadcast.batch, Duration::from_millis(500));
+    assert_eq!(config.broadcast.optimise_threshold, 4);
+}
+
+#[test]
+fn the_size_of_the_network_is_that_of_its_overlays() {
+    let config = Config { network_size: 77, ..Config::native() };
+    assert_eq!(config.overlay_config().network_size, 77);
+}
+
+#[test]
+fn names_and_metadata_have_lengths() {
+    let network = |length: usize| Config { network: "n".repeat(length), ..Config::native() }.validate();
+    assert_eq!(network(0), Err(ConfigError::Network));
+    assert_eq!(network(1), Ok(()));
+    assert_eq!(network(64), Ok(()));
+    assert_eq!(network(65), Err(ConfigError::Network));
+    let metadata = |length: usize| {
+        Config { metadata: Bytes::from(alloc::vec![0; length]), ..Config::native() }.validate()
+    };
+    assert_eq!(metadata(1024), Ok(()));
+    assert_eq!(metadata(1025), Err(ConfigError::Metadata));
+}
+
+#[test]
+fn a_node_is_not_made_of_a_software_that_no_head_can_name() {
+    let make = |config: Config| {
+        let mut rng = rand_chacha::ChaCha8Rng::from_seed([1; 32]);
+        let pair = crate::identity::Keypair::from_seed(&[1; 32]);
+        let node = super::super::Node::new(config, pair, &Default::default(), crate::At::default(), &mut rng);
+        node.map(|_| ())
+    };
+    assert_eq!(make(Config::native()), Ok(()));
+    assert_eq!(make(Config { software: String::new(), ..Config::native() }), Err(ConfigError::Software));
+    assert_eq!(make(Config { version: "1".repeat(17), ..Config::native() }), Err(ConfigError::Software));
+}

@@ -1,0 +1,154 @@
+//! Offences and bans (`mesh` 4).
+
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use bytes::Bytes;
+
+use super::SECOND;
+use super::network::*;
+use crate::broadcast::{self, Id};
+use crate::heads::Announced;
+use crate::mesh::heads::{self as wire, Fields, Head};
+use crate::mesh::rpc::{self, Action};
+use crate::mesh::signed::Signed;
+use crate::mesh::{Command, Event};
+use crate::overlay::{self, Contact};
+
+#[test]
+fn a_ban_closes_links_and_survives_a_restart() {
+    let mut network = Network::of_members(1, 2);
+    network.run(5 * SECOND);
+    network.command(0, Command::Ban { token: 5, peer: id(1), lifetime: Some(Duration::from_secs(3600)) });
+    network.run(SECOND);
+    assert!(network.links(0).is_empty());
+    assert!(network.node(0).neighbors("t").next().is_none());
+    assert_eq!(network.count(0, |event| *event == Event::Banned { peer: id(1), permanent: false }), 1);
+    // The banned peer dials in vain.
+    network.run(60 * SECOND);
+    assert_eq!(network.count(0, |event| matches!(event, Event::PeerUp { .. })), 1);
+
+    let mut later = Network::new(2);
+    later.add_with(native(0, &[]), &network.snapshot(0));
+    later.subscribe(0, "t");
+    later.add(native(1, &[0]));
+    later.subscribe(1, "t");
+    later.run(10 * SECOND);
+    assert_eq!(later.count(0, |event| matches!(event, Event::PeerUp { .. })), 0);
+    later.command(0, Command::Unban { token: 6, peer: id(1) });
+    later.until(120 * SECOND, |later| later.node(0).neighbors("t").eq([id(1)]));
+}
+
+/// A hand-made neighbour of host 0 in topic `t`, with its gossip and HEADs streams.
+fn neighbour(seed: u64) -> (Network, crate::link::LinkId, crate::channel::StreamId) {
+    let mut network = Network::of_members(seed, 1);
+    network.add_raw(&[rpc::PROTOCOL, wire::PROTOCOL]);
+    let (link, _) = network.raw_establish(1, 0);
+    let stream = network.raw_open(1, link, rpc::PROTOCOL).unwrap();
+    let peer = Contact { peer: id(1), addresses: Vec::new() };
+    let join = Action::Overlay(overlay::Message::Join { ttl: 3, peer, nonce: Some(7) });
+    network.raw_send(1, link, stream, rpc::encode_frame("t", &join).unwrap());
+    network.run(SECOND);
+    assert!(network.node(0).neighbors("t").eq([id(1)]));
+    (network, link, stream)
+}
+
+fn payload_frame(payload: Bytes) -> Bytes {
+    let message = broadcast::Message::Payload { id: Id::of(&payload), hop: 1, payload };
+    rpc::encode_frame("t", &Action::Broadcast(message)).unwrap()
+}
+
+#[test]
+fn a_forged_payload_is_a_ban_for_good() {
+    let (mut network, link, stream) = neighbour(3);
+    let good = Signed::seal(&keypair(1), "pleach", "t", network.at().wall, 0, b"true");
+    network.raw_send(1, link, stream, payload_frame(good.clone()));
+    network.run(SECOND);
+    assert_eq!(network.delivered(0, b"true"), 1);
+    let mut forged = good.to_vec();
+    *forged.last_mut().unwrap() ^= 1;
+    network.raw_send(1, link, stream, payload_frame(Bytes::from(forged)));
+    network.run(SECOND);
+    assert_eq!(network.node(0).stats().delivered, 1);
+    assert_eq!(network.count(0, |event| *event == Event::Banned { peer: id(1), permanent: true }), 1);
+    assert!(network.links(0).is_empty());
+    // Without a word.
+    assert!(network.node(0).neighbors("t").next().is_none());
+}
+
+#[test]
+fn a_wrong_message_id_is_a_ban_for_good() {
+    let (mut network, link, stream) = neighbour(4);
+    let payload = Signed::seal(&keypair(1), "pleach", "t", network.at().wall, 0, b"true");
+    let message = broadcast::Message::Payload { id: Id([9; 16]), hop: 1, payload };
+    network.raw_send(1, link, stream, rpc::encode_frame("t", &Action::Broadcast(message)).unwrap());
+    network.run(SECOND);
+    assert_eq!(network.count(0, |event| *event == Event::Banned { peer: id(1), permanent: true }), 1);
+}
+
+#[test]
+fn an_old_payload_is_ignored_and_nobody_is_blamed() {
+    let (mut network, link, stream) = neighbour(5);
+    let long_ago = crate::WallTime::from_unix_ms(network.at().wall.unix_ms() - 600_000);
+    let old = Signed::seal(&keypair(1), "pleach", "t", long_ago, 0, b"stale");
+    network.raw_send(1, link, stream, payload_frame(old));
+    network.run(SECOND);
+    assert_eq!(network.delivered(0, b"stale"), 0);
+    assert_eq!(network.node(0).stats().payloads_not_accepted, 1);
+    assert_eq!(network.node(0).book.points(id(1), network.now), 0);
+    assert_eq!(network.links(0).len(), 1);
+}
+
+fn head(network: &Network, height: u64) -> Head {
+    let fields = Fields {
+        node: 0,
+        peer: id(1),
+        height,
+        tip: wire::Tip::new(),
+        software: "pleach".try_into().unwrap(),
+        version: "1".try_into().unwrap(),
+        free_member_rooms: 1,
+        free_mirror_rooms: 1,
+        issued: network.at().wall,
+    };
+    Head::sign(fields, "pleach", &keypair(1))
+}
+
+#[test]
+fn h2_a_forged_head_is_a_ban_for_good() {
+    let (mut network, link, _) = neighbour(6);
+    let stream = network.raw_open(1, link, wire::PROTOCOL).unwrap();
+    let good = head(&network, 4);
+    network.raw_send(1, link, stream, wire::encode_frame(&[Announced { head: good, step: 0 }]));
+    network.run(SECOND);
+    let told = Event::Head { peer: id(1), node: 0, height: 4, step: 0 };
+    assert_eq!(network.count(0, |event| *event == told), 1);
+    let forged = Head::from_parts(head(&network, 5).body(), [7; 64]).unwrap();
+    network.raw_send(1, link, stream, wire::encode_frame(&[Announced { head: forged, step: 0 }]));
+    network.run(SECOND);
+    assert_eq!(network.count(0, |event| *event == Event::Banned { peer: id(1), permanent: true }), 1);
+    assert!(network.node(0).heads().all(|row| row.head.fields().height != 5));
+}
+
+#[test]
+fn the_third_malformed_frame_closes_the_link() {
+    let (mut network, link, stream) = neighbour(7);
+    for (stream, points) in [(Some(stream), 10), (None, 20), (None, 30)] {
+        assert_eq!(network.links(0).len(), 1);
+        let stream = stream.or_else(|| network.raw_open(1, link, rpc::PROTOCOL)).unwrap();
+        network.raw_send(1, link, stream, Bytes::from_static(&[2, 0xff, 0xff]));
+        network.run(SECOND);
+        assert_eq!(network.node(0).book.points(id(1), network.now), points);
+    }
+    assert!(network.links(0).is_empty());
+}
+
+#[test]
+fn a_message_in_anothers_name_is_a_ban_for_good() {
+    let (mut network, link, stream) = neighbour(8);
+    let peer = Contact { peer: id(9), addresses: Vec::new() };
+    let message = overlay::Message::Join { ttl: 3, peer, nonce: Some(8) };
+    network.raw_send(1, link, stream, rpc::encode_frame("t", &Action::Overlay(message)).unwrap());
+    network.run(SECOND);
+    assert_eq!(network.count(0, |event| *event == Event::Banned { peer: id(1), permanent: true }), 1);
+}

@@ -1,0 +1,250 @@
+//! Establishment of links (`mesh` 2): who is refused, and who stays without.
+
+use alloc::vec::Vec;
+use core::net::Ipv4Addr;
+use core::net::SocketAddr;
+
+use bytes::Bytes;
+
+use super::SECOND;
+use super::network::*;
+use super::raw::{hello, messages};
+use crate::admission;
+use crate::identity::Keypair;
+use crate::mesh::establishment::{self, Alternative, Message, Motive};
+use crate::mesh::{Command, Config, Event, Registration, rpc};
+use crate::wire::multiaddr::Multiaddr;
+
+#[test]
+fn e3_another_network_is_refused_with_motive_2() {
+    let mut network = Network::of_members(1, 1);
+    network.add_raw(&[]);
+    let link = network.raw_dial(1, 0);
+    let stream = network.raw_open(1, link, establishment::PROTOCOL).unwrap();
+    network.raw_send(1, link, stream, hello("elsewhere").to_frame());
+    network.run(SECOND);
+    let heard = messages(&network.raw_received(1, link, stream));
+    assert_eq!(heard, [hello("pleach"), Message::Nack { motive: Motive::Network, alternatives: Vec::new() }]);
+    assert!(network.links(0).is_empty());
+}
+
+#[test]
+fn e5_a_peer_of_another_network_is_left_alone_for_ten_minutes() {
+    let mut network = Network::of_members(2, 1);
+    network.add(Config { network: "elsewhere".into(), ..native(1, &[0]) });
+    network.subscribe(1, "t");
+    network.run(590 * SECOND);
+    assert_eq!(network.node(1).stats().dials, 1);
+    network.run(90 * SECOND);
+    assert_eq!(network.node(1).stats().dials, 2);
+}
+
+/// Host 0 has one place, which host 1 takes.
+fn full_network() -> Network {
+    let mut network = Network::new(3);
+    let admission = admission::Config { links_max: 1, outgoing_reserved: 0, ..admission::Config::default() };
+    network.add(Config { admission, ..native(0, &[]) });
+    network.subscribe(0, "t");
+    network.add(native(1, &[0]));
+    network.subscribe(1, "t");
+    network.run(10 * SECOND);
+    assert!(network.node(0).neighbors("t").eq([id(1)]));
+    network
+}
+
+#[test]
+fn e5_a_full_node_names_others_that_listen() {
+    let mut network = full_network();
+    network.add_raw(&[]);
+    let link = network.raw_dial(2, 0);
+    let stream = network.raw_open(2, link, establishment::PROTOCOL).unwrap();
+    network.raw_send(2, link, stream, hello("pleach").to_frame());
+    network.run(SECOND);
+    let heard = messages(&network.raw_received(2, link, stream));
+    let addresses = Vec::from([Bytes::from(Multiaddr::tcp(socket(1)).to_bytes())]);
+    let alternatives = Vec::from([Alternative { peer: id(1), addresses }]);
+    assert_eq!(heard[1..], [Message::Nack { motive: Motive::Quota, alternatives }]);
+}
+
+#[test]
+fn e5_a_refused_node_tries_the_alternatives_and_comes_back_after_30_s() {
+    let mut network = full_network();
+    network.add(native(2, &[0]));
+    network.subscribe(2, "t");
+    network.run(20 * SECOND);
+    assert_eq!(network.node(2).stats().nacks_received, 1);
+    assert_eq!(network.node(2).book.places(id(1)).count(), 1);
+    network.run(100 * SECOND);
+    assert!(network.node(2).stats().nacks_received >= 2, "{:?}", network.node(2).stats());
+}
+
+/// A node that dials the hand-made host 0, which has answered its HELLO with this.
+fn answered(message: &Message) -> Network {
+    let mut network = Network::new(4);
+    network.add_raw(&[establishment::PROTOCOL]);
+    network.add(native(1, &[0]));
+    network.subscribe(1, "t");
+    network.run(SECOND);
+    let link = *network.raw(0).links.keys().next().unwrap();
+    let stream = network.raw_accepted(0, link, establishment::PROTOCOL)[0];
+    network.raw_send(0, link, stream, hello("pleach").to_frame());
+    network.raw_send(0, link, stream, message.to_frame());
+    network.run(SECOND);
+    network
+}
+
+fn strangers(count: u8) -> Vec<Alternative> {
+    let alternative = |number: u8| {
+        let address = SocketAddr::from((Ipv4Addr::new(9, 9, number, 1), 4000));
+        let peer = Keypair::from_seed(&[100 + number; 32]).peer_id();
+        Alternative { peer, addresses: Vec::from([Bytes::from(Multiaddr::tcp(address).to_bytes())]) }
+    };
+    (0..count).map(alternative).collect()
+}
+
+#[test]
+fn e5_ten_alternatives_of_one_nack_are_taken() {
+    let network = answered(&Message::Nack { motive: Motive::Quota, alternatives: strangers(12) });
+    let known = |other: &Alternative| network.node(1).book.places(other.peer).count() == 1;
+    assert_eq!(strangers(12).iter().filter(|other| known(other)).count(), 10);
+    assert_eq!(network.node(1).book.points(id(0), network.now), 0);
+}
+
+#[test]
+fn e6_a_hundred_alternatives_are_an_offence() {
+    let network = answered(&Message::Nack { motive: Motive::Quota, alternatives: strangers(100) });
+    assert_eq!(network.node(1).book.points(id(0), network.now), 10);
+    assert!(network.links(1).is_empty());
+}
+
+#[test]
+fn e6_a_second_hello_is_an_offence() {
+    let network = answered(&hello("pleach"));
+    assert_eq!(network.node(1).book.points(id(0), network.now), 10);
+    assert!(network.links(1).is_empty());
+}
+
+#[test]
+fn e7_a_bye_ends_the_link() {
+    let mut network = Network::of_members(5, 1);
+    network.add_raw(&[rpc::PROTOCOL]);
+    let (link, stream) = network.raw_establish(1, 0);
+    assert_eq!(network.count(0, |event| *event == Event::PeerUp { peer: id(1) }), 1);
+    network.raw_send(1, link, stream, Message::Bye { motive: Motive::ShuttingDown }.to_frame());
+    network.run(SECOND);
+    assert_eq!(network.node(0).stats().byes_received, 1);
+    assert!(network.links(0).is_empty());
+    assert_eq!(network.count(0, |event| *event == Event::PeerDown { peer: id(1) }), 1);
+}
+
+#[test]
+fn unknown_session_messages_are_counted() {
+    let mut network = Network::of_members(6, 1);
+    network.add_raw(&[]);
+    let (link, stream) = network.raw_establish(1, 0);
+    // [77]
+    network.raw_send(1, link, stream, Bytes::from_static(&[3, 0x81, 0x18, 77]));
+    network.run(SECOND);
+    assert_eq!(network.node(0).stats().unknown_messages, 1);
+    assert_eq!(network.links(0).len(), 1);
+}
+
+#[test]
+fn a_second_session_stream_is_reset() {
+    let mut network = Network::of_members(7, 1);
+    network.add_raw(&[]);
+    let (link, first) = network.raw_establish(1, 0);
+    let second = network.raw_open(1, link, establishment::PROTOCOL).unwrap();
+    network.run(SECOND);
+    assert!(network.raw_was_reset(1, link, second));
+    assert!(!network.raw_was_reset(1, link, first));
+    assert_eq!(network.links(0).len(), 1);
+}
+
+#[test]
+fn e4_four_early_streams_are_held_and_the_fifth_is_reset() {
+    let mut network = Network::of_members(8, 1);
+    network.add_raw(&[rpc::PROTOCOL]);
+    let link = network.raw_dial(1, 0);
+    let streams: Vec<_> = (0..5).map(|_| network.raw_open(1, link, rpc::PROTOCOL).unwrap()).collect();
+    let prune = rpc::Action::Broadcast(crate::broadcast::Message::Prune);
+    network.raw_send(1, link, streams[3], rpc::encode_frame("nowhere", &prune).unwrap());
+    network.run(SECOND / 2);
+    let reset: Vec<_> =
+        streams.iter().filter(|stream| network.raw_was_reset(1, link, **stream)).copied().collect();
+    assert_eq!(reset, [streams[4]]);
+    assert_eq!(network.node(0).stats().unknown_topics, 0);
+    let stream = network.raw_open(1, link, establishment::PROTOCOL).unwrap();
+    network.raw_send(1, link, stream, hello("pleach").to_frame());
+    network.raw_send(1, link, stream, Message::Ack { version: 1 }.to_frame());
+    network.run(SECOND);
+    // What was held is heard now.
+    assert_eq!(network.node(0).stats().unknown_topics, 1);
+}
+
+#[test]
+fn e4_more_than_64_kib_are_not_held() {
+    let mut network = Network::of_members(9, 1);
+    network.add_raw(&[rpc::PROTOCOL]);
+    let link = network.raw_dial(1, 0);
+    let stream = network.raw_open(1, link, rpc::PROTOCOL).unwrap();
+    network.raw_send(1, link, stream, Bytes::from(alloc::vec![0; 60 << 10]));
+    network.run(SECOND);
+    assert!(!network.raw_was_reset(1, link, stream));
+    network.raw_send(1, link, stream, Bytes::from(alloc::vec![0; 10 << 10]));
+    network.run(SECOND);
+    assert!(network.raw_was_reset(1, link, stream));
+}
+
+/// A node that asks its application, and a hand-made peer that has said HELLO to it, twenty times or once.
+fn asking() -> (Network, crate::link::LinkId, crate::channel::StreamId) {
+    let mut network = Network::new(10);
+    network.add(Config { registration: Registration::Query, ..native(0, &[]) });
+    network.subscribe(0, "t");
+    network.add_raw(&[]);
+    let link = network.raw_dial(1, 0);
+    let stream = network.raw_open(1, link, establishment::PROTOCOL).unwrap();
+    network.raw_send(1, link, stream, hello("pleach").to_frame());
+    network.run(SECOND);
+    assert_eq!(network.count(0, |event| *event == Event::Registration { peer: id(1) }), 1);
+    (network, link, stream)
+}
+
+#[test]
+fn e3_a_registered_peer_is_let_in_when_the_application_says_so() {
+    let (mut network, link, stream) = asking();
+    network.command(0, Command::Registered { peer: id(1), registered: true });
+    network.run(SECOND);
+    let heard = messages(&network.raw_received(1, link, stream));
+    assert_eq!(heard[1..], [Message::Ack { version: 1 }]);
+}
+
+#[test]
+fn e3_an_unregistered_peer_is_refused_with_motive_4() {
+    let (mut network, link, stream) = asking();
+    network.command(0, Command::Registered { peer: id(1), registered: false });
+    network.run(SECOND);
+    let heard = messages(&network.raw_received(1, link, stream));
+    assert_eq!(heard[1..], [Message::Nack { motive: Motive::Registration, alternatives: Vec::new() }]);
+    assert!(network.links(0).is_empty());
+}
+
+#[test]
+fn e1_an_unanswered_question_closes_the_link_after_ten_seconds() {
+    let (mut network, _, _) = asking();
+    network.run(8 * SECOND);
+    assert_eq!(network.links(0).len(), 1);
+    network.run(3 * SECOND);
+    assert!(network.links(0).is_empty());
+    assert_eq!(network.node(0).stats().handshakes_timed_out, 1);
+}
+
+#[test]
+fn an_answer_before_the_question_admits_nobody() {
+    let mut network = Network::new(11);
+    network.add(Config { registration: Registration::Query, ..native(0, &[]) });
+    network.add_raw(&[]);
+    network.raw_dial(1, 0);
+    network.command(0, Command::Registered { peer: id(1), registered: true });
+    assert_eq!(network.node(0).admission.admitted(), 0);
+}

@@ -1,0 +1,108 @@
+//! Peers without our establishment: strangers in `native`, members in `solcial`.
+
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use bytes::Bytes;
+
+use super::SECOND;
+use super::network::*;
+use super::raw::rpcs;
+use crate::broadcast::{self, Id, Verdict};
+use crate::mesh::rpc::{self, Action};
+use crate::mesh::{Command, Config, Event, Registration};
+use crate::overlay::{self, Contact};
+use crate::wire::multiaddr::Multiaddr;
+
+#[test]
+fn e8_a_peer_that_answers_na_is_a_stranger() {
+    let mut network = Network::new(1);
+    network.add_raw(&[rpc::PROTOCOL]);
+    network.add(native(1, &[0]));
+    network.subscribe(1, "t");
+    network.run(5 * SECOND);
+    assert_eq!(network.node(1).stats().strangers, 1);
+    assert_eq!(network.count(1, |event| matches!(event, Event::PeerUp { .. })), 0);
+    assert_eq!(network.links(1).len(), 1);
+    let link = *network.raw(0).links.keys().next().unwrap();
+    assert!(network.raw_accepted(0, link, rpc::PROTOCOL).is_empty());
+    // Nobody uses the link. It is not dialled again while it stands.
+    network.run(Duration::from_secs(50));
+    assert_eq!(network.node(1).stats().strangers, 1);
+    network.run(10 * SECOND);
+    assert!(!network.raw(0).links[&link].open);
+}
+
+#[test]
+fn e8_a_peer_that_dials_and_does_not_begin_is_a_stranger() {
+    let mut network = Network::of_members(2, 1);
+    network.add_raw(&[rpc::PROTOCOL]);
+    let link = network.raw_dial(1, 0);
+    let stream = network.raw_open(1, link, rpc::PROTOCOL).unwrap();
+    network.run(3 * SECOND);
+    assert_eq!(network.node(0).stats().strangers, 0);
+    network.run(2 * SECOND);
+    assert_eq!(network.node(0).stats().strangers, 1);
+    // The overlay is not for it.
+    assert!(network.raw_was_reset(1, link, stream));
+    assert_eq!(network.links(0).len(), 1);
+    network.run(60 * SECOND);
+    assert!(network.links(0).is_empty());
+}
+
+fn contact(host: usize) -> Contact<crate::identity::PeerId> {
+    Contact { peer: id(host), addresses: Vec::from([Bytes::from(Multiaddr::tcp(socket(host)).to_bytes())]) }
+}
+
+/// A `solcial` node, and a hand-made peer with a stream to it.
+fn solcial() -> (Network, crate::link::LinkId, crate::channel::StreamId) {
+    let mut network = Network::new(3);
+    let listen = alloc::vec![address(0)];
+    network.add(Config { listen, registration: Registration::Open, network_size: 16, ..Config::solcial() });
+    network.subscribe(0, "t");
+    network.add_raw(&[rpc::PROTOCOL]);
+    let link = network.raw_dial(1, 0);
+    let stream = network.raw_open(1, link, rpc::PROTOCOL).unwrap();
+    (network, link, stream)
+}
+
+#[test]
+fn a_plain_peer_is_a_member_of_solcial() {
+    let (mut network, link, stream) = solcial();
+    assert_eq!(network.count(0, |event| *event == Event::PeerUp { peer: id(1) }), 1);
+    let join = Action::Overlay(overlay::Message::Join { ttl: 3, peer: contact(1), nonce: None });
+    network.raw_send(1, link, stream, rpc::encode_frame("t", &join).unwrap());
+    network.run(SECOND);
+    assert!(network.node(0).neighbors("t").eq([id(1)]));
+    let ours = network.raw_accepted(1, link, rpc::PROTOCOL)[0];
+    let heard = rpcs(&network.raw_received(1, link, ours));
+    assert!(matches!(heard[0].action, Action::Overlay(overlay::Message::Neighbor { .. })), "{heard:?}");
+}
+
+#[test]
+fn o3_3_c_a_message_of_a_plain_stranger_is_heard_once_it_is_a_neighbour() {
+    let (mut network, link, stream) = solcial();
+    let payload = Bytes::from_static(b"plain words");
+    let message = broadcast::Message::Payload { id: Id([5; 16]), hop: 1, payload: payload.clone() };
+    network.raw_send(1, link, stream, rpc::encode_frame("t", &Action::Broadcast(message)).unwrap());
+    network.run(SECOND);
+    assert!(network.node(0).neighbors("t").eq([id(1)]));
+    let asked = Event::Validate { topic: "t".into(), id: Id([5; 16]), from: id(1), payload };
+    assert_eq!(network.count(0, |event| *event == asked), 1);
+    network.command(0, Command::Verdict { topic: "t".into(), id: Id([5; 16]), verdict: Verdict::Accept });
+    network.run(SECOND);
+    assert_eq!(network.delivered(0, b"plain words"), 1);
+}
+
+#[test]
+fn registration_is_asked_for_and_lets_a_plain_peer_in() {
+    let mut network = Network::new(4);
+    network.add(Config { listen: alloc::vec![address(0)], ..Config::solcial() });
+    network.subscribe(0, "t");
+    network.add_raw(&[rpc::PROTOCOL]);
+    network.raw_dial(1, 0);
+    assert_eq!(network.count(0, |event| *event == Event::Registration { peer: id(1) }), 1);
+    assert_eq!(network.count(0, |event| matches!(event, Event::PeerUp { .. })), 0);
+    network.command(0, Command::Registered { peer: id(1), registered: true });
+    assert_eq!(network.count(0, |event| *event == Event::PeerUp { peer: id(1) }), 1);
+}

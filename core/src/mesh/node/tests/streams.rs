@@ -1,0 +1,197 @@
+//! The streams of an established link: replaced, reopened, refused, full.
+
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use super::SECOND;
+use super::network::*;
+use super::raw::rpcs;
+use crate::broadcast;
+use crate::channel;
+use crate::heads::Announced;
+use crate::mesh::heads as wire;
+use crate::mesh::rpc::{self, Action};
+use crate::mesh::{Command, Event};
+use crate::overlay::{self, DownReason};
+
+fn prune(topic: &str) -> bytes::Bytes {
+    rpc::encode_frame(topic, &Action::Broadcast(broadcast::Message::Prune)).unwrap()
+}
+
+#[test]
+fn an_unknown_topic_is_answered_once_a_minute_and_the_link_stays() {
+    let mut network = Network::of_members(1, 1);
+    network.add_raw(&[rpc::PROTOCOL]);
+    let (link, _) = network.raw_establish(1, 0);
+    let stream = network.raw_open(1, link, rpc::PROTOCOL).unwrap();
+    for _ in 0..5 {
+        network.raw_send(1, link, stream, prune("nowhere"));
+        network.run(SECOND);
+    }
+    let ours = network.raw_accepted(1, link, rpc::PROTOCOL)[0];
+    let goodbye = overlay::Message::Disconnect { alive: false, epoch: None, backoff_s: None };
+    let goodbye = Action::Overlay(goodbye);
+    let heard = rpcs(&network.raw_received(1, link, ours));
+    assert_eq!(
+        heard.iter().map(|rpc| (&*rpc.topic, &rpc.action)).collect::<Vec<_>>(),
+        [("nowhere", &goodbye)]
+    );
+    assert_eq!(network.node(0).stats().unknown_topics, 5);
+    assert_eq!(network.links(0).len(), 1);
+    assert_eq!(network.node(0).book.points(id(1), network.now), 0);
+    // Not idle yet, and told again after a minute.
+    network.run(Duration::from_secs(50));
+    let (link, _) = network.raw_establish(1, 0);
+    let stream = network.raw_open(1, link, rpc::PROTOCOL).unwrap();
+    network.run(10 * SECOND);
+    network.raw_send(1, link, stream, prune("nowhere"));
+    network.run(SECOND);
+    let ours = network.raw_accepted(1, link, rpc::PROTOCOL)[0];
+    assert_eq!(rpcs(&network.raw_received(1, link, ours)).len(), 1);
+}
+
+#[test]
+fn a_lost_gossip_stream_is_opened_again_after_a_second() {
+    let mut network = Network::of_members(2, 1);
+    network.add_raw(&[rpc::PROTOCOL]);
+    let (link, _) = network.raw_establish(1, 0);
+    let ours = network.raw_accepted(1, link, rpc::PROTOCOL);
+    assert_eq!(ours.len(), 1);
+    network.raw_input(1, link, channel::Input::Reset { stream: ours[0] });
+    network.run(SECOND / 2);
+    assert_eq!(network.raw_accepted(1, link, rpc::PROTOCOL).len(), 1);
+    network.run(SECOND);
+    assert_eq!(network.raw_accepted(1, link, rpc::PROTOCOL).len(), 2);
+}
+
+#[test]
+fn o3_1_a_later_inbound_stream_replaces_the_earlier() {
+    let mut network = Network::of_members(3, 1);
+    network.add_raw(&[rpc::PROTOCOL]);
+    let (link, _) = network.raw_establish(1, 0);
+    let first = network.raw_open(1, link, rpc::PROTOCOL).unwrap();
+    let second = network.raw_open(1, link, rpc::PROTOCOL).unwrap();
+    network.raw_send(1, link, first, prune("nowhere"));
+    network.run(SECOND);
+    assert_eq!(network.node(0).stats().unknown_topics, 0);
+    network.raw_send(1, link, second, prune("nowhere"));
+    network.run(SECOND);
+    assert_eq!(network.node(0).stats().unknown_topics, 1);
+}
+
+/// The heights of HEADs of host 0 that the hand-made host 1 has read on these streams.
+fn heights(network: &mut Network, link: crate::link::LinkId) -> Vec<u64> {
+    let streams = network.raw_accepted(1, link, wire::PROTOCOL);
+    let mut heights = Vec::new();
+    for stream in streams {
+        let bytes = network.raw_received(1, link, stream);
+        let mut frames =
+            crate::wire::frame::Deframer::new(crate::wire::frame::Prefix::Varint, wire::FRAME_MAX);
+        frames.push(bytes::Bytes::from(bytes));
+        while let Ok(Some(frame)) = frames.next_frame() {
+            let heads: Vec<Announced<wire::Head>> = wire::decode_frame(&frame).unwrap().unwrap();
+            heights.extend(heads.iter().map(|row| row.head.fields().height));
+        }
+    }
+    heights
+}
+
+#[test]
+fn h5_heads_go_on_after_their_stream_was_lost() {
+    let mut network = Network::of_members(4, 1);
+    network.add_raw(&[rpc::PROTOCOL, wire::PROTOCOL]);
+    let (link, _) = network.raw_establish(1, 0);
+    network.run(SECOND);
+    assert_eq!(heights(&mut network, link), [0]);
+    // A frame is on its way that will never be read.
+    network.stalled.insert(1);
+    network.command(0, Command::OwnHead { height: 1, tip: bytes::Bytes::new() });
+    network.run(SECOND);
+    let stream = network.raw_accepted(1, link, wire::PROTOCOL)[0];
+    network.raw_input(1, link, channel::Input::Reset { stream });
+    network.run(SECOND / 2);
+    network.unstall(1);
+    network.run(5 * SECOND);
+    assert_eq!(network.raw_accepted(1, link, wire::PROTOCOL).len(), 2);
+    network.command(0, Command::OwnHead { height: 2, tip: bytes::Bytes::new() });
+    network.run(5 * SECOND);
+    assert_eq!(heights(&mut network, link).last(), Some(&2));
+}
+
+#[test]
+fn h5_heads_move_to_the_link_that_stays() {
+    let mut network = Network::of_members(5, 1);
+    network.add_raw(&[rpc::PROTOCOL, wire::PROTOCOL]);
+    network.raw_establish(1, 0);
+    // In the same direction the newer link stays.
+    let (second, _) = network.raw_establish(1, 0);
+    network.run(6 * SECOND);
+    assert_eq!(network.links(0).len(), 1);
+    assert_eq!(network.count(0, |event| matches!(event, Event::PeerDown { .. })), 0);
+    network.command(0, Command::OwnHead { height: 3, tip: bytes::Bytes::new() });
+    network.run(2 * SECOND);
+    assert_eq!(heights(&mut network, second).last(), Some(&3));
+}
+
+/// A hundred payloads of 60 KB, for a neighbour that does not read.
+fn flood() -> Network {
+    let mut network = Network::of_members(6, 2);
+    network.run(5 * SECOND);
+    network.stalled.insert(1);
+    for number in 0..100u8 {
+        network.publish(0, "t", &alloc::vec![number; 60_000]);
+    }
+    network
+}
+
+#[test]
+fn b8_10_payloads_that_do_not_fit_are_announced_instead() {
+    let mut network = flood();
+    network.run(5 * SECOND);
+    let shed = network.node(0).stats().frames_shed;
+    assert!(shed > 20, "{shed}");
+    let waiting = network.node(0).links.values().map(|link| link.gossip.waiting_bytes()).max();
+    assert!(waiting.is_some_and(|bytes| bytes <= 4 << 20), "{waiting:?}");
+    network.unstall(1);
+    network.run(25 * SECOND);
+    assert_eq!(network.node(1).stats().delivered, 100);
+    assert!(network.node(1).neighbors("t").eq([id(0)]));
+}
+
+#[test]
+fn b8_10_a_peer_that_does_not_read_for_ten_seconds_has_failed() {
+    let mut network = flood();
+    network.run(9 * SECOND);
+    assert!(network.node(0).neighbors("t").eq([id(1)]));
+    network.run(2 * SECOND);
+    let lost = Event::NeighborDown { topic: "t".into(), peer: id(1), reason: DownReason::Lost };
+    assert_eq!(network.count(0, |event| *event == lost), 1);
+    assert_eq!(network.node(0).stats().links_congested, 1);
+    // The link cannot be flushed: it is torn down.
+    network.run(10 * SECOND);
+    assert_eq!(network.count(0, |event| *event == Event::PeerDown { peer: id(1) }), 1);
+}
+
+#[test]
+fn a_link_that_no_topic_needs_is_closed_after_a_minute() {
+    let mut network = Network::new(7);
+    network.add(native(0, &[]));
+    network.add(native(1, &[0]));
+    network.run(59 * SECOND);
+    assert_eq!(network.links(1).len(), 1);
+    network.run(5 * SECOND);
+    assert!(network.links(0).is_empty() && network.links(1).is_empty());
+}
+
+#[test]
+fn leaving_a_topic_says_goodbye_and_lets_the_link_go() {
+    let mut network = Network::of_members(8, 2);
+    network.run(5 * SECOND);
+    network.command(0, Command::Leave { token: 3, topic: "t".into() });
+    network.run(SECOND);
+    let left = Event::NeighborDown { topic: "t".into(), peer: id(0), reason: DownReason::Left };
+    assert_eq!(network.count(1, |event| *event == left), 1);
+    assert_eq!(network.node(0).topics().count(), 0);
+    network.run(3 * SECOND);
+    assert!(network.links(0).is_empty());
+}
