@@ -15,6 +15,7 @@ mod machines {
     use pleach_tests::subjects::channel::Line;
     use pleach_tests::subjects::dialler::Carriers;
     use pleach_tests::subjects::heads::Announcers;
+    use pleach_tests::subjects::node::World;
     use pleach_tests::subjects::overlay::Neighbourhood;
     use pleach_tests::subjects::session::Link;
 
@@ -41,6 +42,11 @@ mod machines {
     #[test]
     fn heads_obey_the_laws() {
         campaign::<Announcers>(80, 1200);
+    }
+
+    #[test]
+    fn node_obeys_the_laws() {
+        campaign::<World>(60, 1500);
     }
 
     #[test]

@@ -32,6 +32,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("machine_channel", machine::channel),
     ("machine_dialler", machine::dialler),
     ("machine_heads", machine::heads),
+    ("machine_node", machine::node),
     ("machine_overlay", machine::overlay),
     ("machine_session", machine::session),
     ("wire_base58", wire::base58),
@@ -46,7 +47,9 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("wire_noise_payload", channel::noise_payload),
     ("wire_peer_id", wire::peer_id),
     ("wire_protobuf", wire::protobuf),
+    ("wire_record", mesh::record),
     ("wire_rpc", mesh::rpc),
+    ("wire_signed", mesh::signed),
     ("wire_varint", wire::varint),
     ("wire_yamux", channel::yamux),
 ];

@@ -8,6 +8,7 @@ use pleach_tests::subjects::broadcast::Swarm;
 use pleach_tests::subjects::channel::Line;
 use pleach_tests::subjects::dialler::Carriers;
 use pleach_tests::subjects::heads::Announcers;
+use pleach_tests::subjects::node::World;
 use pleach_tests::subjects::overlay::Neighbourhood;
 use pleach_tests::subjects::session::Link;
 
@@ -44,6 +45,11 @@ pub fn heads(data: &[u8]) {
 /// `channel`.
 pub fn channel(data: &[u8]) {
     obeys::<Line>(data);
+}
+
+/// `mesh::node`.
+pub fn node(data: &[u8]) {
+    obeys::<World>(data);
 }
 
 /// Plays the run that `data` decides; a broken law is a panic.

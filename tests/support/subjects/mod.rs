@@ -6,6 +6,7 @@ pub mod channel;
 pub mod counterpart;
 pub mod dialler;
 pub mod heads;
+pub mod node;
 pub mod overlay;
 pub mod session;
 

@@ -16,6 +16,7 @@ use crate::mesh::Event;
 use crate::mesh::establishment::{self, Establishment, Heard, Motive, Refusal, Wanted};
 use crate::session::{self, Closing, Ended, Session};
 use crate::stats::count;
+use crate::trace::debug;
 
 /// Peers that take part; strangers have [`Level::STRANGER`].
 const MEMBER: Level = Level(1);
@@ -268,6 +269,7 @@ impl Node {
     }
 
     fn refusal(&self, reason: Reason) -> Refusal {
+        debug!("a link is refused: {reason:?}");
         let motive = motive_of(reason);
         let alternatives = if motive == Motive::Quota { self.alternatives() } else { Vec::new() };
         Refusal { motive, alternatives }
@@ -277,6 +279,7 @@ impl Node {
         let Some(link) = self.links.get_mut(&id) else { return };
         link.established = true;
         count(&mut self.stats.links_established);
+        debug!("link {}: established with {peer}", id.0);
         let dialled = link.dialled;
         self.admission.established(id);
         self.dial_succeeded(id, peer, cx);
@@ -310,6 +313,7 @@ impl Node {
 
     /// The session is over: the channel says goodbye, or nothing more is said at all.
     fn session_closed(&mut self, id: LinkId, ended: Ended, how: How, cx: &mut Cx<'_>) {
+        debug!("link {}: the session is over: {ended:?}", id.0);
         count(match ended {
             Ended::TimedOut => &mut self.stats.handshakes_timed_out,
             Ended::Violation | Ended::Malformed | Ended::Overflow => &mut self.stats.links_broken,
@@ -326,6 +330,7 @@ impl Node {
     }
 
     fn channel_closed(&mut self, id: LinkId, cause: &channel::Cause, cx: &mut Cx<'_>) {
+        debug!("link {}: the channel is over: {cause}", id.0);
         if cause.violation().is_some() {
             count(&mut self.stats.channels_broken);
             if let Some(peer) = self.links.get(&id).and_then(|link| link.peer) {
@@ -343,6 +348,7 @@ impl Node {
 
     /// The link is gone, or its dial failed.
     pub(super) fn link_closed(&mut self, id: LinkId, cause: Cause, cx: &mut Cx<'_>) {
+        debug!("link {}: closed: {cause}", id.0);
         self.admission.closed(id);
         self.forget_established(id, cx);
         if let Some(link) = self.links.remove(&id) {
@@ -407,6 +413,7 @@ impl Node {
         count(&mut self.stats.nacks_received);
         let Some(link) = self.links.get(&id) else { return };
         let Some(peer) = link.peer else { return };
+        debug!("link {}: {peer} refuses us: {motive:?}", id.0);
         let remote = link.remote.clone();
         self.refrain(id, motive, cx);
         for alternative in alternatives.into_iter().take(establishment::ALTERNATIVES_TAKEN) {

@@ -20,6 +20,7 @@ use crate::peers::{self as book, Kind};
 use crate::session::{self, Closing};
 use crate::stats::count;
 use crate::time::Instant;
+use crate::trace::debug;
 use crate::{broadcast, overlay};
 
 /// What the node knows of a peer that it is linked to, or wants to be.
@@ -159,6 +160,7 @@ impl Node {
     /// A ban: out of all views, all links closed, without a word (`overlay` 7.4).
     fn banned(&mut self, peer: PeerId, permanent: bool, cx: &mut Cx<'_>) {
         count(&mut self.stats.bans);
+        debug!("{peer} is banned, for good: {permanent}");
         self.overlays(&overlay::Input::Banned { peer }, cx);
         for topic in self.topics.keys().cloned().collect::<Vec<_>>() {
             self.broadcast(&topic, broadcast::Input::NeighborDown { peer }, cx);
