@@ -6,7 +6,11 @@
 //! ```
 //!
 //! Lines typed into one appear in the other; start as many as you like. The end of the input ends the node.
-#![allow(clippy::print_stdout, reason = "an example talks to who runs it")]
+#![allow(
+    clippy::print_stdout,
+    clippy::wildcard_enum_match_arm,
+    reason = "an example talks, and shows what it needs only"
+)]
 
 use std::collections::BTreeMap;
 use std::error::Error;

@@ -35,7 +35,7 @@
 //! fn run(mut node: Driver<Node, ChaCha8Rng>, listener: Option<TcpListener>) -> io::Result<(Bytes, TcpStream)> {
 //!     let start = std::time::Instant::now();
 //!     let at = || At { now: Instant::ORIGIN + start.elapsed(), wall: WallTime::from_unix_ms(1_800_000_000_000) };
-//!     let (mut socket, mut buffer) = (None, [0; 4096]);
+//!     let (mut socket, mut heard, mut buffer) = (None, None, [0; 4096]);
 //!     node.handle(at(), Input::Command(Command::Subscribe { token: 0, topic: "hedge".into() }));
 //!     loop {
 //!         // 1. Drain.
@@ -57,11 +57,13 @@
 //!                     let (payload, scope) = ("hello".into(), Scope::Swarm);
 //!                     node.handle(at(), Input::Command(Command::Publish { token: 1, topic, payload, scope }));
 //!                 }
-//!                 Output::Event(Event::Message { payload, .. }) => {
-//!                     return Ok((payload, socket.ok_or(ErrorKind::NotConnected)?.1));
-//!                 }
+//!                 Output::Event(Event::Message { payload, .. }) => heard = Some(payload),
 //!                 _ => {}
 //!             }
+//!         }
+//!         // Only now: what else it wanted done is done.
+//!         if let (Some(payload), Some((_, stream))) = (heard.take(), &socket) {
+//!             return Ok((payload, stream.try_clone()?));
 //!         }
 //!         // 2. Wait, no longer than until the deadline. 3. Tell.
 //!         if let Some((link, stream)) = &mut socket {

@@ -9,7 +9,7 @@
 //!                                                   application
 //! ```
 //!
-//! No machine knows another. What one emits becomes a piece of [`Work`], routed by a plain match; the work is done, in
+//! No machine knows another. What one emits becomes a piece of work, routed by a plain match; the work is done, in
 //! the order in which it arose, before the call returns. Every piece concerns one link, topic or peer, and a machine
 //! answers an input with a bounded number of outputs, so the work ends.
 
