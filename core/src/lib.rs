@@ -31,11 +31,11 @@
 //! use pleach_core::mesh::node::{Input, Output};
 //! use pleach_core::mesh::{Command, Config, Event, Node, Snapshot};
 //!
-//! /// Says hello to the first neighbour, and returns what that says.
-//! fn run(mut node: Driver<Node, ChaCha8Rng>, listener: Option<TcpListener>) -> io::Result<(Bytes, TcpStream)> {
+//! /// With a listener it says hello to its neighbour until that goes; without, it returns what it hears.
+//! fn run(mut node: Driver<Node, ChaCha8Rng>, listener: Option<TcpListener>) -> io::Result<Bytes> {
 //!     let start = std::time::Instant::now();
 //!     let at = || At { now: Instant::ORIGIN + start.elapsed(), wall: WallTime::from_unix_ms(1_800_000_000_000) };
-//!     let (mut socket, mut heard, mut buffer) = (None, None, [0; 4096]);
+//!     let (mut socket, mut buffer) = (None, [0; 4096]);
 //!     node.handle(at(), Input::Command(Command::Subscribe { token: 0, topic: "hedge".into() }));
 //!     loop {
 //!         // 1. Drain.
@@ -53,17 +53,13 @@
 //!                     socket.as_ref().map_or(Ok(()), |(_, stream)| (&*stream).write_all(&bytes))?;
 //!                     node.handle(at(), Input::Written { link, count: bytes.len() });
 //!                 }
-//!                 Output::Event(Event::NeighborUp { topic, .. }) => {
+//!                 Output::Event(Event::NeighborUp { topic, .. }) if listener.is_some() => {
 //!                     let (payload, scope) = ("hello".into(), Scope::Swarm);
 //!                     node.handle(at(), Input::Command(Command::Publish { token: 1, topic, payload, scope }));
 //!                 }
-//!                 Output::Event(Event::Message { payload, .. }) => heard = Some(payload),
+//!                 Output::Event(Event::Message { payload, .. }) => return Ok(payload),
 //!                 _ => {}
 //!             }
-//!         }
-//!         // Only now: what else it wanted done is done.
-//!         if let (Some(payload), Some((_, stream))) = (heard.take(), &socket) {
-//!             return Ok((payload, stream.try_clone()?));
 //!         }
 //!         // 2. Wait, no longer than until the deadline. 3. Tell.
 //!         if let Some((link, stream)) = &mut socket {
@@ -100,9 +96,8 @@
 //! let there = Address::Socket(listener.local_addr()?);
 //! let one = node(1, Config { listen: vec![there.clone()], ..Config::native() });
 //! let two = node(2, Config { bootstrap: vec![(there, None)], ..Config::native() });
-//! let one = std::thread::spawn(|| run(one, Some(listener)));
-//! let two = run(two, None)?;
-//! assert_eq!((one.join().unwrap()?.0, two.0), ("hello".into(), "hello".into()));
+//! std::thread::spawn(|| run(one, Some(listener)));
+//! assert_eq!(run(two, None)?, "hello");
 //! # Ok::<(), io::Error>(())
 //! ```
 //!
