@@ -449,17 +449,15 @@ impl Network {
 
     fn arrive(&mut self, host: usize, link: LinkId, arrival: Arrival) {
         let Arrival::Input(input) = arrival else { return self.pump(host, link) };
-        match input {
-            Input::Received { .. } | Input::Finished { .. } => {
-                if let Some(end) = self.hosts[host].ends.get_mut(&link) {
-                    end.inbox.push_back(Arrival::Input(input));
-                    self.pump(host, link);
-                }
+        let of_stream = matches!(input, Input::Received { .. } | Input::Finished { .. });
+        match (self.hosts[host].ends.get_mut(&link), &input) {
+            (Some(end), _) if of_stream => {
+                end.inbox.push_back(Arrival::Input(input));
+                self.pump(host, link);
             }
-            Input::Closed { cause, .. } if self.hosts[host].ends.contains_key(&link) => {
-                self.closed(host, link, cause);
-            }
-            _ => self.input(host, input),
+            (None, _) if of_stream => {}
+            (Some(_), Input::Closed { cause, .. }) => self.closed(host, link, *cause),
+            (_, _) => self.input(host, input),
         }
     }
 

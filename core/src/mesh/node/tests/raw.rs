@@ -69,11 +69,15 @@ impl Raw {
             Input::Written { link, count } => self.channel(at, link, channel::Input::Written(count)),
             Input::Finished { link } => self.channel(at, link, channel::Input::Finished),
             Input::Closed { link, .. } => {
-                if let Some(link) = self.links.get_mut(&link) {
-                    link.open = false;
-                }
+                self.links.entry(link).and_modify(|link| link.open = false);
             }
-            _ => {}
+            input @ (Input::Listening { .. }
+            | Input::ListenFailed { .. }
+            | Input::Message { .. }
+            | Input::Datagram { .. }
+            | Input::AddressesChanged
+            | Input::Answer { .. }
+            | Input::Command(_)) => panic!("a hand-made peer was told {input:?}"),
         }
     }
 
@@ -91,23 +95,16 @@ impl Raw {
         let mut said = Vec::new();
         run(&mut link.channel, &mut Context::new(at, &mut self.rng, &mut said));
         for output in said {
-            match output {
-                channel::Output::Send(bytes) => self.outputs.push_back(Output::Send { link: id, bytes }),
-                channel::Output::Closed(cause) => {
-                    self.outputs.push_back(Output::Close { link: id, how: cause.how() });
-                }
-                output => {
-                    let received = match &output {
-                        channel::Output::Received { stream, bytes } => Some((*stream, bytes.len())),
-                        _ => None,
-                    };
-                    if let Some(link) = self.links.get_mut(&id) {
-                        link.said.push(output);
-                    }
-                    if let Some((stream, count)) = received {
-                        self.channel(at, id, channel::Input::Consumed { stream, count });
-                    }
-                }
+            if let channel::Output::Received { stream, bytes } = &output {
+                let (stream, count) = (*stream, bytes.len());
+                self.links.entry(id).and_modify(|link| link.said.push(output));
+                self.channel(at, id, channel::Input::Consumed { stream, count });
+            } else if let channel::Output::Send(bytes) = output {
+                self.outputs.push_back(Output::Send { link: id, bytes });
+            } else if let channel::Output::Closed(cause) = &output {
+                self.outputs.push_back(Output::Close { link: id, how: cause.how() });
+            } else {
+                self.links.entry(id).and_modify(|link| link.said.push(output));
             }
         }
     }
@@ -145,9 +142,9 @@ impl Network {
         let token = u64::try_from(self.raw(host).links[&link].said.len()).unwrap();
         self.raw_input(host, link, channel::Input::Open { token, protocols: alloc::vec![protocol.into()] });
         self.run(core::time::Duration::from_millis(500));
-        self.raw(host).links[&link].said.iter().find_map(|output| match output {
-            channel::Output::Opened { token: other, stream, .. } if *other == token => Some(*stream),
-            _ => None,
+        self.raw(host).links[&link].said.iter().find_map(|output| {
+            let channel::Output::Opened { token: other, stream, .. } = output else { return None };
+            (*other == token).then_some(*stream)
         })
     }
 
@@ -157,18 +154,18 @@ impl Network {
 
     /// All bytes of a stream.
     pub(super) fn raw_received(&mut self, host: usize, link: LinkId, stream: StreamId) -> Vec<u8> {
-        let bytes = |output: &channel::Output| match output {
-            channel::Output::Received { stream: of, bytes } if *of == stream => Some(bytes.to_vec()),
-            _ => None,
+        let bytes = |output: &channel::Output| {
+            let channel::Output::Received { stream: of, bytes } = output else { return None };
+            (*of == stream).then(|| bytes.to_vec())
         };
         self.raw(host).links[&link].said.iter().filter_map(bytes).flatten().collect()
     }
 
     /// The streams of a protocol that the peer has opened.
     pub(super) fn raw_accepted(&mut self, host: usize, link: LinkId, protocol: &str) -> Vec<StreamId> {
-        let accepted = |output: &channel::Output| match output {
-            channel::Output::Accepted { stream, protocol: of } if *of == *protocol => Some(*stream),
-            _ => None,
+        let accepted = |output: &channel::Output| {
+            let channel::Output::Accepted { stream, protocol: of } = output else { return None };
+            (*of == *protocol).then_some(*stream)
         };
         self.raw(host).links[&link].said.iter().filter_map(accepted).collect()
     }
