@@ -1,11 +1,11 @@
 //! Multiaddrs: self-describing network addresses, byte for byte those of libp2p (`connectivity` 1).
 //!
 //! ```
-//! use pleach_core::wire::multiaddr::{Class, Multiaddr};
+//! use pleach_core::wire::multiaddr::Multiaddr;
 //!
 //! let address: Multiaddr = "/ip4/198.51.100.7/tcp/4001".parse()?;
 //! assert_eq!(address.as_bytes(), [0x04, 198, 51, 100, 7, 0x06, 0x0f, 0xa1]);
-//! assert_eq!(address.class(), Class::Global);
+//! assert_eq!(address.socket(), "198.51.100.7:4001".parse().ok());
 //! # Ok::<(), pleach_core::wire::multiaddr::MultiaddrError>(())
 //! ```
 
@@ -69,25 +69,6 @@ pub enum Component<'a> {
     QuicV1,
     /// `ws`: WebSocket without TLS.
     Ws,
-}
-
-/// What kind of place an address names: decides who is told of it and who dials it.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub enum Class {
-    /// This machine.
-    Loopback,
-    /// RFC 1918, `fc00::/7`, `100.64/10`.
-    Private,
-    /// `169.254/16`, `fe80::/10`.
-    LinkLocal,
-    /// Everywhere.
-    Global,
-    /// Through a relay.
-    Relayed,
-    /// A host name: known when it is resolved.
-    Name,
-    /// Nowhere that can be dialled: unspecified, multicast, broadcast, NAT64, or no host at all.
-    Unusable,
 }
 
 /// Why an address was refused.
@@ -282,22 +263,6 @@ impl Multiaddr {
         }
     }
 
-    /// What kind of place it names.
-    #[must_use]
-    pub fn class(&self) -> Class {
-        if self.components().any(|component| component == Component::P2pCircuit) {
-            return Class::Relayed;
-        }
-        match (self.ip(), self.components().next()) {
-            (Some(ip), _) => Class::of(ip),
-            (
-                None,
-                Some(Component::Dns(_) | Component::Dns4(_) | Component::Dns6(_) | Component::Dnsaddr(_)),
-            ) => Class::Name,
-            (None, _) => Class::Unusable,
-        }
-    }
-
     fn from_components(components: &[Component<'_>]) -> Self {
         let mut bytes = Vec::new();
         for component in components {
@@ -312,47 +277,6 @@ impl Multiaddr {
         }
         check_name(host).ok()?;
         Some(Self::from_components(&[Component::Dns(host), Component::Tcp(port)]))
-    }
-}
-
-impl Class {
-    /// The class of an IP address; IPv4-mapped IPv6 counts as IPv4.
-    #[must_use]
-    pub const fn of(ip: IpAddr) -> Self {
-        match ip.to_canonical() {
-            IpAddr::V4(ip) => Self::of_v4(ip),
-            IpAddr::V6(ip) => Self::of_v6(ip),
-        }
-    }
-
-    const fn of_v4(ip: Ipv4Addr) -> Self {
-        let [first, second, ..] = ip.octets();
-        if ip.is_loopback() {
-            Self::Loopback
-        } else if ip.is_private() || (first == 100 && second & 0xc0 == 64) {
-            Self::Private
-        } else if ip.is_link_local() {
-            Self::LinkLocal
-        } else if first == 0 || first >= 224 {
-            Self::Unusable
-        } else {
-            Self::Global
-        }
-    }
-
-    const fn of_v6(ip: Ipv6Addr) -> Self {
-        let nat64 = matches!(ip.segments(), [0x64, 0xff9b, 0, 0, 0, 0, ..]);
-        if ip.is_loopback() {
-            Self::Loopback
-        } else if ip.is_unique_local() {
-            Self::Private
-        } else if ip.is_unicast_link_local() {
-            Self::LinkLocal
-        } else if ip.is_unspecified() || ip.is_multicast() || nat64 {
-            Self::Unusable
-        } else {
-            Self::Global
-        }
     }
 }
 

@@ -11,7 +11,7 @@ use super::timers::Timer;
 use super::{Cx, Node, Output, Phase, Work};
 use crate::broadcast::{self, Broadcast, Scope, Verdict};
 use crate::identity::PeerId;
-use crate::machine::Machine;
+use crate::machine::{Context, Machine};
 use crate::mesh::rpc::{self, Action};
 use crate::mesh::signed::{Refusal, Signed};
 use crate::mesh::{Done, Event, UsageError, Validation};
@@ -103,11 +103,7 @@ impl Node {
 
     /// Hands an input to the overlay of a topic.
     pub(super) fn overlay(&mut self, name: &Name, input: overlay::Input<PeerId>, cx: &mut Cx<'_>) {
-        let Some(topic) = self.topics.get_mut(name) else { return };
-        let mut outputs = Vec::new();
-        cx.capture(&mut outputs, |cx| topic.overlay.handle(input, cx));
-        self.timers.set(Timer::Overlay(Arc::clone(name)), topic.overlay.poll_timeout());
-        self.work.extend(outputs.into_iter().map(|output| Work::Overlay(Arc::clone(name), output)));
+        self.run_overlay(name, cx, |overlay, cx| overlay.handle(input, cx));
     }
 
     /// Hands an input to the overlays of all topics.
@@ -117,27 +113,41 @@ impl Node {
         }
     }
 
-    /// Hands an input to the broadcast instance of a topic.
-    pub(super) fn broadcast(&mut self, name: &Name, input: broadcast::Input<PeerId>, cx: &mut Cx<'_>) {
-        let Some(topic) = self.topics.get_mut(name) else { return };
-        let mut outputs = Vec::new();
-        cx.capture(&mut outputs, |cx| topic.broadcast.handle(input, cx));
-        self.timers.set(Timer::Broadcast(Arc::clone(name)), topic.broadcast.poll_timeout());
-        self.work.extend(outputs.into_iter().map(|output| Work::Broadcast(Arc::clone(name), output)));
+    pub(super) fn overlay_timeout(&mut self, name: &Name, cx: &mut Cx<'_>) {
+        self.run_overlay(name, cx, Machine::handle_timeout);
     }
 
-    pub(super) fn overlay_timeout(&mut self, name: &Name, cx: &mut Cx<'_>) {
+    fn run_overlay(
+        &mut self,
+        name: &Name,
+        cx: &mut Cx<'_>,
+        run: impl FnOnce(&mut Overlay<PeerId>, &mut Context<'_, overlay::Output<PeerId>>),
+    ) {
         let Some(topic) = self.topics.get_mut(name) else { return };
         let mut outputs = Vec::new();
-        cx.capture(&mut outputs, |cx| topic.overlay.handle_timeout(cx));
+        cx.capture(&mut outputs, |cx| run(&mut topic.overlay, cx));
         self.timers.set(Timer::Overlay(Arc::clone(name)), topic.overlay.poll_timeout());
         self.work.extend(outputs.into_iter().map(|output| Work::Overlay(Arc::clone(name), output)));
     }
 
+    /// Hands an input to the broadcast instance of a topic.
+    pub(super) fn broadcast(&mut self, name: &Name, input: broadcast::Input<PeerId>, cx: &mut Cx<'_>) {
+        self.run_broadcast(name, cx, |broadcast, cx| broadcast.handle(input, cx));
+    }
+
     pub(super) fn broadcast_timeout(&mut self, name: &Name, cx: &mut Cx<'_>) {
+        self.run_broadcast(name, cx, Machine::handle_timeout);
+    }
+
+    fn run_broadcast(
+        &mut self,
+        name: &Name,
+        cx: &mut Cx<'_>,
+        run: impl FnOnce(&mut Broadcast<PeerId>, &mut Context<'_, broadcast::Output<PeerId>>),
+    ) {
         let Some(topic) = self.topics.get_mut(name) else { return };
         let mut outputs = Vec::new();
-        cx.capture(&mut outputs, |cx| topic.broadcast.handle_timeout(cx));
+        cx.capture(&mut outputs, |cx| run(&mut topic.broadcast, cx));
         self.timers.set(Timer::Broadcast(Arc::clone(name)), topic.broadcast.poll_timeout());
         self.work.extend(outputs.into_iter().map(|output| Work::Broadcast(Arc::clone(name), output)));
     }

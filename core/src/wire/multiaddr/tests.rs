@@ -71,37 +71,7 @@ fn s1_limits_hold_at_their_edges() {
 fn s1_the_empty_address_decodes_but_is_not_dialable() {
     let empty = Multiaddr::try_from(&[][..]).unwrap();
     assert_eq!(empty.components().count(), 0);
-    assert_eq!(empty.class(), Class::Unusable);
     assert_eq!(empty.to_address(), None);
-}
-
-#[test]
-fn s1_classes() {
-    for (text, class) in [
-        ("/ip4/127.3.2.1/tcp/1", Class::Loopback),
-        ("/ip6/::1/tcp/1", Class::Loopback),
-        ("/ip6/::ffff:127.0.0.1/tcp/1", Class::Loopback),
-        ("/ip4/10.0.0.1/tcp/1", Class::Private),
-        ("/ip4/172.31.0.1/tcp/1", Class::Private),
-        ("/ip4/172.32.0.1/tcp/1", Class::Global),
-        ("/ip4/100.64.0.1/tcp/1", Class::Private),
-        ("/ip4/100.127.255.255/tcp/1", Class::Private),
-        ("/ip4/100.128.0.1/tcp/1", Class::Global),
-        ("/ip6/fd00::1/tcp/1", Class::Private),
-        ("/ip4/169.254.0.1/tcp/1", Class::LinkLocal),
-        ("/ip6/fe80::1/tcp/1", Class::LinkLocal),
-        ("/ip4/0.0.0.0/tcp/1", Class::Unusable),
-        ("/ip4/224.0.0.1/tcp/1", Class::Unusable),
-        ("/ip4/255.255.255.255/tcp/1", Class::Unusable),
-        ("/ip6/ff02::1/tcp/1", Class::Unusable),
-        ("/ip6/64:ff9b::1.2.3.4/tcp/1", Class::Unusable),
-        ("/ip6/2a00::1/tcp/1", Class::Global),
-        ("/dns/example.org/tcp/1", Class::Name),
-        ("/ip4/1.2.3.4/tcp/1/p2p-circuit", Class::Relayed),
-        ("/tcp/1", Class::Unusable),
-    ] {
-        assert_eq!(address(text).class(), class, "{text}");
-    }
 }
 
 #[test]
