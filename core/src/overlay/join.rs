@@ -104,11 +104,10 @@ impl<P: Copy + Ord + Debug> Overlay<P> {
         }
     }
 
-    /// Without neighbours, requests and candidates: joins again (5.4), at most once in `join_retry_min`.
+    /// Stranded: joins again (5.4), at most once in `join_retry_min`.
     pub(super) fn seek(&mut self, cx: &mut Context<'_, Output<P>>) {
-        let hopeless = self.active.is_empty() && self.pending.is_empty();
         let nowhere = self.joining.bootstrap.is_empty() && self.lost.is_empty();
-        if !hopeless || nowhere || !self.joining.started || self.addresses.is_none() {
+        if !self.is_stranded() || nowhere || !self.joining.started || self.addresses.is_none() {
             return;
         }
         if self.timers.join.is_none() {
@@ -119,6 +118,13 @@ impl<P: Copy + Ord + Debug> Overlay<P> {
                 None => self.join_round(cx),
             }
         }
+    }
+
+    /// Without neighbours and requests; or starved and knowing nobody else, as the nodes of a small island are, who would
+    /// otherwise wait for the others to find them (6.12).
+    pub(super) fn is_stranded(&self) -> bool {
+        let starved = self.active.len() < self.capacity.starved && self.passive.is_empty();
+        self.pending.is_empty() && (self.active.is_empty() || starved)
     }
 
     /// How much later than nominal a JOIN is repeated: the one before had to wait for its connection, and one that comes
@@ -141,7 +147,7 @@ impl<P: Copy + Ord + Debug> Overlay<P> {
 
     /// The bootstrap node was not reached: on to the next one at once.
     pub(super) fn join_failed(&mut self, cx: &mut Context<'_, Output<P>>) {
-        if self.active.is_empty() {
+        if self.is_stranded() {
             self.join_next(cx);
         }
     }

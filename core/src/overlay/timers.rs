@@ -63,7 +63,7 @@ impl<P: Copy + Ord + Debug> Overlay<P> {
         }
         if due(self.timers.join) {
             self.timers.join = None;
-            if self.active.is_empty() {
+            if self.is_stranded() {
                 self.join_round(cx);
             }
         }
