@@ -278,6 +278,7 @@ impl Node {
         self.links.clear();
         self.topics.clear();
         self.work.clear();
+        self.heard.clear();
         self.timers = crate::deadline::Deadlines::new();
         for link in open {
             cx.emit(Output::Close { link, how: How::Abort });

@@ -90,7 +90,7 @@ impl Node {
         let mut outputs = Vec::new();
         cx.capture(&mut outputs, |cx| run(&mut link.channel, cx));
         self.timers.set(Timer::Channel(id), link.channel.poll_timeout());
-        self.work.extend(outputs.into_iter().map(|output| Work::Channel(id, output)));
+        self.heard.extend(outputs.into_iter().map(|output| Work::Channel(id, output)));
     }
 
     /// Hands an input to the session of a link.

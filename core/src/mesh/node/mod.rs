@@ -9,9 +9,11 @@
 //!                                                   application
 //! ```
 //!
-//! No machine knows another. What one emits becomes a piece of work, routed by a plain match; the work is done, in
-//! the order in which it arose, before the call returns. Every piece concerns one link, topic or peer, and a machine
-//! answers an input with a bounded number of outputs, so the work ends.
+//! No machine knows another. What one emits becomes a piece of work, routed by a plain match, and all work is done before
+//! the call returns, in the order in which it arose. But what a channel reports, and each frame of a stream, waits until
+//! nothing else is left to do: so the broadcast instance knows a neighbour that one frame has won before it is handed the
+//! next frame (`broadcast` 8.15). Every piece concerns one link, topic or peer, and a machine answers an input with a
+//! bounded number of outputs, so the work ends.
 
 mod commands;
 mod dialling;
@@ -37,13 +39,15 @@ pub use stats::{Stats, Totals};
 use timers::Timer;
 use topics::{Name, Topic};
 
+use bytes::Bytes;
+
 use super::config::{Config, ConfigError};
 use super::establishment::{Terms, Wanted};
 use super::heads::{Head, HeadRules, NodeKey};
 use super::{Command, Event, Snapshot};
 use crate::admission;
 use crate::bounded::Recent;
-use crate::channel;
+use crate::channel::{self, StreamId};
 use crate::deadline::Deadlines;
 use crate::heads::Heads;
 use crate::identity::{Keypair, PeerId};
@@ -88,7 +92,10 @@ pub struct Node {
     told_unknown: Recent<PeerId, ()>,
 
     timers: Deadlines<Timer>,
+    /// What has arisen, in order.
     work: VecDeque<Work>,
+    /// What channels report, taken up one by one when nothing else is left to do.
+    heard: VecDeque<Work>,
     next_query: u64,
     phase: Phase,
     /// The latest moment seen (L5).
@@ -107,11 +114,15 @@ enum Phase {
     Stopped,
 }
 
-/// An output of a child, to be routed.
+/// An output of a child to be routed, or a frame to be read.
 #[derive(Debug)]
 enum Work {
     Channel(LinkId, channel::Output),
     Session(LinkId, session::Output<link::Accepted, Wanted, PeerId>),
+    /// A frame of an inbound stream; none if what came is no frame.
+    Frame(LinkId, StreamId, Option<Bytes>),
+    /// The peer had ended a stream that was held.
+    Ended(LinkId, StreamId),
     Overlay(Name, overlay::Output<PeerId>),
     Broadcast(Name, broadcast::Output<PeerId>),
     /// What a peer said that has become a neighbour by saying it.
@@ -165,6 +176,7 @@ impl Node {
             listeners: commands::Listeners::default(),
             timers: Deadlines::new(),
             work: VecDeque::new(),
+            heard: VecDeque::new(),
             next_query: 0,
             phase: Phase::New,
             latest: Instant::ORIGIN,
@@ -189,19 +201,26 @@ impl Node {
 
     /// Does the work that has arisen, and what arises from it.
     fn drain(&mut self, cx: &mut Cx<'_>) {
-        while let Some(work) = self.work.pop_front() {
-            match work {
-                Work::Channel(link, output) => self.on_channel(link, output, cx),
-                Work::Session(link, output) => self.on_session(link, output, cx),
-                Work::Overlay(topic, output) => self.on_overlay(&topic, output, cx),
-                Work::Broadcast(topic, output) => self.on_broadcast(&topic, output, cx),
-                Work::Adopted(topic, from, message) => {
-                    self.broadcast(&topic, broadcast::Input::Message { from, message }, cx);
-                }
-                Work::Heads(output) => self.on_heads(output, cx),
-                Work::Book(output) => self.on_book(output, cx),
-                Work::Dialler(output) => self.on_dialler(output, cx),
+        while let Some(work) = self.work.pop_front().or_else(|| self.heard.pop_front()) {
+            self.route(work, cx);
+        }
+    }
+
+    fn route(&mut self, work: Work, cx: &mut Cx<'_>) {
+        match work {
+            Work::Channel(link, output) => self.on_channel(link, output, cx),
+            Work::Session(link, output) => self.on_session(link, output, cx),
+            Work::Frame(link, stream, Some(frame)) => self.on_frame(link, stream, &frame, cx),
+            Work::Frame(link, stream, None) => self.bad_stream(link, stream, cx),
+            Work::Ended(link, stream) => self.on_stream_end(link, stream, cx),
+            Work::Overlay(topic, output) => self.on_overlay(&topic, output, cx),
+            Work::Broadcast(topic, output) => self.on_broadcast(&topic, output, cx),
+            Work::Adopted(topic, from, message) => {
+                self.broadcast(&topic, broadcast::Input::Message { from, message }, cx);
             }
+            Work::Heads(output) => self.on_heads(output, cx),
+            Work::Book(output) => self.on_book(output, cx),
+            Work::Dialler(output) => self.on_dialler(output, cx),
         }
     }
 

@@ -2,12 +2,13 @@
 
 use alloc::string::String;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 
 use bytes::{Bytes, BytesMut};
 
 use super::link::{Accepted, Inbound};
 use super::timers::Timer;
-use super::{Cx, Node};
+use super::{Cx, Node, Work};
 use crate::channel::{self, OpenError, StreamId};
 use crate::link::LinkId;
 use crate::mesh::{Config, establishment, heads, rpc};
@@ -124,12 +125,10 @@ impl Node {
             Inbound::Heads(Deframer::new(Prefix::Varint, heads::FRAME_MAX))
         };
         link.inbound.insert(accepted.stream, inbound);
-        if !bytes.is_empty() {
-            self.on_stream_bytes(id, accepted.stream, bytes.freeze(), cx);
-        }
         if finished {
-            self.on_stream_end(id, accepted.stream, cx);
+            self.heard.push_front(Work::Ended(id, accepted.stream));
         }
+        self.read(id, accepted.stream, bytes.freeze(), cx);
     }
 
     /// A stream of the peer's that could not be held, or that a stranger opened.
@@ -153,17 +152,23 @@ impl Node {
             waiting.extend_from_slice(&bytes);
             return;
         }
-        let (frames, error) = link.frames(stream, bytes);
-        self.channel(id, channel::Input::Consumed { stream, count: size }, cx);
-        for frame in frames {
-            self.on_frame(id, stream, &frame, cx);
-        }
-        if error.is_some() {
-            self.bad_stream(id, stream, cx);
-        }
+        self.read(id, stream, bytes, cx);
     }
 
-    fn on_frame(&mut self, id: LinkId, stream: StreamId, frame: &Bytes, cx: &mut Cx<'_>) {
+    /// Cuts what came into frames, which stand before everything else that channels report.
+    fn read(&mut self, id: LinkId, stream: StreamId, piece: Bytes, cx: &mut Cx<'_>) {
+        let Some(link) = self.links.get_mut(&id) else { return };
+        let count = piece.len();
+        let (frames, error) = link.frames(stream, piece);
+        let frames = frames.into_iter().map(Some).chain(error.map(|_| None));
+        let heard: Vec<Work> = frames.map(|frame| Work::Frame(id, stream, frame)).collect();
+        for frame in heard.into_iter().rev() {
+            self.heard.push_front(frame);
+        }
+        self.channel(id, channel::Input::Consumed { stream, count }, cx);
+    }
+
+    pub(super) fn on_frame(&mut self, id: LinkId, stream: StreamId, frame: &Bytes, cx: &mut Cx<'_>) {
         let Some(link) = self.links.get(&id) else { return };
         let Some(peer) = link.peer else { return };
         match link.inbound.get(&stream) {
@@ -176,10 +181,10 @@ impl Node {
 
     /// A malformed or oversize frame: the stream is reset, and repeated it costs the link (`mesh` 4).
     pub(super) fn bad_stream(&mut self, id: LinkId, stream: StreamId, cx: &mut Cx<'_>) {
-        count(&mut self.stats.frames_malformed);
-        if let Some(link) = self.links.get_mut(&id) {
-            link.inbound.remove(&stream);
+        if self.links.get_mut(&id).and_then(|link| link.inbound.remove(&stream)).is_none() {
+            return;
         }
+        count(&mut self.stats.frames_malformed);
         self.channel(id, channel::Input::Reset { stream }, cx);
         self.session(id, session::Input::Malformed, cx);
     }

@@ -77,6 +77,21 @@ fn a_forged_payload_is_a_ban_for_good() {
 }
 
 #[test]
+fn b8_15_a_payload_right_behind_the_join_is_heard() {
+    let mut network = Network::of_members(9, 1);
+    network.add_raw(&[rpc::PROTOCOL]);
+    let (link, _) = network.raw_establish(1, 0);
+    let stream = network.raw_open(1, link, rpc::PROTOCOL).unwrap();
+    let peer = Contact { peer: id(1), addresses: Vec::new() };
+    let join = Action::Overlay(overlay::Message::Join { ttl: 3, peer, nonce: Some(7) });
+    let payload = Signed::seal(&keypair(1), "pleach", "t", network.at().wall, 0, b"at once");
+    let frames = [rpc::encode_frame("t", &join).unwrap(), payload_frame(payload)].concat();
+    network.raw_send(1, link, stream, Bytes::from(frames));
+    network.run(SECOND);
+    assert_eq!(network.delivered(0, b"at once"), 1);
+}
+
+#[test]
 fn a_wrong_message_id_is_a_ban_for_good() {
     let (mut network, link, stream) = neighbour(4);
     let payload = Signed::seal(&keypair(1), "pleach", "t", network.at().wall, 0, b"true");

@@ -133,6 +133,6 @@ fn t14_nothing_is_left_of_closed_links() {
     assert!(node.dialler.is_empty());
     assert_eq!(node.overlay_of("t").map(|overlay| overlay.held().count()), Some(0));
     assert!(!format!("{:?}", node.timers).contains("LinkId"), "{:?}", node.timers);
-    assert!(node.work.is_empty());
+    assert!(node.work.is_empty() && node.heard.is_empty());
     assert!(node.poll_timeout().is_some());
 }
