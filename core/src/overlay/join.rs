@@ -122,7 +122,7 @@ impl<P: Copy + Ord + Debug> Overlay<P> {
 
     /// Without neighbours and requests; or starved and knowing nobody else, as the nodes of a small island are, who would
     /// otherwise wait for the others to find them (6.12).
-    pub(super) fn is_stranded(&self) -> bool {
+    pub(super) const fn is_stranded(&self) -> bool {
         let starved = self.active.len() < self.capacity.starved && self.passive.is_empty();
         self.pending.is_empty() && (self.active.is_empty() || starved)
     }
