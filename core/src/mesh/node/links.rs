@@ -416,8 +416,13 @@ impl Node {
         debug!("link {}: {peer} refuses us: {motive:?}", id.0);
         let remote = link.remote.clone();
         self.refrain(id, motive, cx);
+        let mut named = Vec::new();
         for alternative in alternatives.into_iter().take(establishment::ALTERNATIVES_TAKEN) {
+            named.push(alternative.peer);
             self.learn(alternative.peer, alternative.addresses.into_iter(), &remote, peer, cx);
+        }
+        for name in self.topics.keys().cloned().collect::<Vec<_>>() {
+            self.offer_company(&name, &named, cx);
         }
     }
 

@@ -248,18 +248,23 @@ impl Node {
     /// A topic without neighbours may also join through peers that were reached before: the places of the
     /// configuration may all be gone (T-51).
     fn find_company(&mut self, name: &Name, cx: &mut Cx<'_>) {
+        let known: Vec<PeerId> = self.book.verified().take(self.config.company_max).collect();
+        self.offer_company(name, &known, cx);
+    }
+
+    /// A topic without neighbours may join through these too.
+    pub(super) fn offer_company(&mut self, name: &Name, peers: &[PeerId], cx: &mut Cx<'_>) {
         let lonely = self.topics.get(name).is_some_and(|topic| topic.overlay.active().next().is_none());
         if !lonely || self.phase != Phase::Running {
             return;
         }
-        let contact = |peer: PeerId| {
-            let addresses: Vec<Bytes> = self.book.places(peer).map(|place| place.address.clone()).collect();
-            (!addresses.is_empty()).then_some(Contact { peer, addresses })
+        let contact = |peer: &PeerId| {
+            let addresses: Vec<Bytes> = self.book.places(*peer).map(|place| place.address.clone()).collect();
+            (!addresses.is_empty()).then_some(Contact { peer: *peer, addresses })
         };
-        let known: Vec<Contact<PeerId>> =
-            self.book.verified().filter_map(contact).take(self.config.company_max).collect();
-        if !known.is_empty() {
-            self.overlay(name, overlay::Input::Join { bootstrap: known }, cx);
+        let bootstrap: Vec<Contact<PeerId>> = peers.iter().filter_map(contact).collect();
+        if !bootstrap.is_empty() {
+            self.overlay(name, overlay::Input::Join { bootstrap }, cx);
         }
     }
 
