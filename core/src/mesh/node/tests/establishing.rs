@@ -67,15 +67,15 @@ fn e5_a_full_node_names_others_that_listen() {
 }
 
 #[test]
-fn e5_a_refused_node_tries_the_alternatives_and_comes_back_after_30_s() {
+fn e5_a_refused_node_joins_through_an_alternative() {
     let mut network = full_network();
     network.add(native(2, &[0]));
     network.subscribe(2, "t");
     network.run(20 * SECOND);
-    assert_eq!(network.node(2).stats().nacks_received, 1);
+    assert!(network.node(2).stats().nacks_received >= 1);
     assert_eq!(network.node(2).book.places(id(1)).count(), 1);
-    network.run(100 * SECOND);
-    assert!(network.node(2).stats().nacks_received >= 2, "{:?}", network.node(2).stats());
+    assert!(network.node(2).neighbors("t").eq([id(1)]));
+    assert!(network.node(1).neighbors("t").any(|peer| peer == id(2)));
 }
 
 /// A node that dials the hand-made host 0, which has answered its HELLO with this.
