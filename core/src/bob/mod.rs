@@ -1,0 +1,5 @@
+//! The network Bob: two peers who share a password meet at a relay, prove to each other that they do, and pass a file
+//! through it, of which it learns nothing (`bob-relay`). [`public`] and [`spoke`] are the handshake.
+
+pub mod public;
+pub mod spoke;
