@@ -7,11 +7,14 @@
 //! ```
 //!
 //! The side that sends the file is called the *server*, the side that receives it the *client*; both dial the relay.
-//! Each of the three is a machine that speaks the link vocabulary. What they say on the handshake port is [`packet`].
+//! Each of the three is a machine that speaks the link vocabulary. What they say on the handshake port is [`packet`];
+//! [`public`] and [`spoke`] are the handshake.
 
 mod identity;
 pub mod packet;
 mod password;
+pub mod public;
+pub mod spoke;
 
 pub use identity::{Identity, IdentityError};
 pub use password::Password;
