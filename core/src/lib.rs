@@ -158,6 +158,7 @@ pub mod queue;
 pub mod session;
 
 // Floor 3: networks.
+pub mod bob;
 pub mod mesh;
 
 pub use machine::{At, Context, Driver, Machine, Sink};
