@@ -8,13 +8,15 @@
 //!
 //! The side that sends the file is called the *server*, the side that receives it the *client*; both dial the relay.
 //! Each of the three is a machine that speaks the link vocabulary. What they say on the handshake port is [`packet`];
-//! [`public`] and [`spoke`] are the handshake.
+//! [`public`] and [`spoke`] are the handshake, [`pack`] is the form in which the file travels.
 
 mod identity;
+pub mod pack;
 pub mod packet;
 mod password;
 pub mod public;
 pub mod spoke;
 
 pub use identity::{Identity, IdentityError};
+pub use pack::{Compression, Name};
 pub use password::Password;
