@@ -8,8 +8,10 @@
 //!
 //! The side that sends the file is called the *server*, the side that receives it the *client*; both dial the relay.
 //! Each of the three is a machine that speaks the link vocabulary. What they say on the handshake port is [`packet`];
-//! [`public`] and [`spoke`] are the handshake, [`pack`] is the form in which the file travels.
+//! [`public`] and [`spoke`] are the handshake, [`channel`] are the records, [`pack`] is the form in
+//! which the file travels in them.
 
+pub mod channel;
 mod identity;
 pub mod pack;
 pub mod packet;

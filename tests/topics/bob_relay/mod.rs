@@ -1,6 +1,7 @@
-//! `bob-relay/`: SPOKE. A member that a test does not know is an error; where the other implementation errs
+//! `bob-relay/`: SPOKE and the channel. A member that a test does not know is an error; where the other implementation errs
 //! (`upstream_defect_or_laxity`), what ours is to do instead is asserted.
 
+mod channel;
 mod failures;
 mod spoke;
 
@@ -20,6 +21,7 @@ fn bob_relay() {
         spoke::subkeys(topic);
         spoke::group(topic);
         failures::failures(topic);
+        channel::channel(topic);
     });
 }
 
