@@ -17,7 +17,7 @@ fn section_9_files_of_all_sizes_arrive_in_both_compressions() {
         for length in [0, 1, 32_767, 32_768, 70_000] {
             let mut world = World::new(u64::try_from(length).unwrap());
             let content = content(length);
-            let config = super::world::sends("pear-hedge", &content);
+            let config = sends("pear-hedge", &content);
             let server = world.server(crate::bob::server::Config { compression, ..config }, &content);
             let client = world.client(takes("pear-hedge"), Mind::Accepts);
             world.run();

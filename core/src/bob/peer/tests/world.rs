@@ -23,7 +23,7 @@ use crate::time::Instant;
 const HANDSHAKE: u16 = 9000;
 const ROOM: u16 = 9001;
 
-fn port(number: u16) -> Address {
+pub(crate) fn port(number: u16) -> Address {
     Address::Socket(SocketAddr::from(([192, 0, 2, 1], number)))
 }
 
