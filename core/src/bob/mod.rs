@@ -5,3 +5,5 @@
 pub mod channel;
 pub mod public;
 pub mod spoke;
+
+pub use public::{Cipher, Public};

@@ -170,3 +170,6 @@ impl Public {
         &self.salt
     }
 }
+
+#[cfg(test)]
+mod tests;
