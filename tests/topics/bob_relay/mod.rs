@@ -1,5 +1,5 @@
-//! `bob-relay/`: SPOKE and the channel. A member that a test does not know is an error; where the other implementation errs
-//! (`upstream_defect_or_laxity`), what ours is to do instead is asserted.
+//! `bob-relay/`: SPOKE and the channel. A member that a test does not know is an error; where the other implementation
+//! errs (`upstream_defect_or_laxity`), what ours is to do instead is asserted.
 
 mod channel;
 mod failures;
