@@ -13,6 +13,8 @@ use core::panic::PanicInfo;
 use core::time::Duration;
 
 use pleach_core::admission::Level;
+use pleach_core::bob::Compression;
+use pleach_core::bob::pack::Reader as PackReader;
 use pleach_core::bounded::Bucket;
 use pleach_core::broadcast::Id;
 use pleach_core::channel::identify::Info;
@@ -131,6 +133,8 @@ fn capabilities() {
 }
 
 fn networks() {
+    black_box(Compression::None);
+    black_box(PackReader::new(0).is_complete());
     black_box(Command::Shutdown);
     black_box(Motive::of(1));
     black_box(HeadFields::from_body(&[]).is_ok());

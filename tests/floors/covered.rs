@@ -8,6 +8,7 @@ use crate::source::{self, Source};
 
 /// Decoders, and the fuzz target that feeds each. One that is added and not named here fails the test.
 const DECODERS: &[(&str, &str)] = &[
+    ("bob::pack::name::Name::TryFrom", "wire_bob_pack"),
     ("channel::identify::Info::decode", "wire_identify"),
     ("channel::identify::record::PeerRecord::decode", "wire_identify"),
     ("channel::identify::record::PeerRecord::open", "wire_identify"),
