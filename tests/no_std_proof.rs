@@ -21,6 +21,8 @@ use pleach_core::bob::spoke::derivation::Derivation;
 use pleach_core::bob::spoke::group::Exponent;
 use pleach_core::bob::spoke::map::from_uniform;
 use pleach_core::bob::spoke::schedule::MainKey;
+use pleach_core::bob::Compression;
+use pleach_core::bob::pack::Reader as PackReader;
 use pleach_core::bounded::Bucket;
 use pleach_core::broadcast::Id;
 use pleach_core::channel::identify::Info;
@@ -146,6 +148,8 @@ fn networks() {
     black_box::<fn(&mut Derivation, u32) -> Option<_>>(Derivation::advance);
     black_box(from_uniform(&[0; 32]).times(&Exponent::masked([8; 32])));
     black_box(MainKey::from_bytes([0; 64]).subkey(0));
+    black_box(Compression::None);
+    black_box(PackReader::new(0).is_complete());
     black_box(Command::Shutdown);
     black_box(Motive::of(1));
     black_box(HeadFields::from_body(&[]).is_ok());

@@ -12,6 +12,7 @@
 //! An input that breaks something goes into `corpus/<target>/` before the fix, and stays there.
 
 pub mod bob;
+pub mod bob_pack;
 pub mod channel;
 pub mod machine;
 pub mod mesh;
@@ -39,6 +40,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("wire_base58", wire::base58),
     ("wire_bob_public", bob::public),
     ("wire_bob_record", bob::record),
+    ("wire_bob_pack", bob_pack::pack),
     ("wire_cbor", wire::cbor),
     ("wire_establishment", mesh::establishment),
     ("wire_frame", wire::frame),

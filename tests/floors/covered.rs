@@ -12,6 +12,7 @@ const DECODERS: &[(&str, &str)] = &[
     ("bob::public::Public::decode", "wire_bob_public"),
     ("bob::spoke::group::Element::decode", "wire_bob_public"),
     ("bob::spoke::secret::Verifier::decode", "wire_bob_public"),
+    ("bob::pack::name::Name::TryFrom", "wire_bob_pack"),
     ("channel::identify::Info::decode", "wire_identify"),
     ("channel::identify::record::PeerRecord::decode", "wire_identify"),
     ("channel::identify::record::PeerRecord::open", "wire_identify"),
