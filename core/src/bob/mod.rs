@@ -7,11 +7,13 @@
 //! ```
 //!
 //! The side that sends the file is called the *server*, the side that receives it the *client*; both dial the relay.
-//! Each of the three is a machine that speaks the link vocabulary. What they say on the handshake port is [`packet`].
+//! Each of the three is a machine that speaks the link vocabulary. What they say on the handshake port is [`packet`];
+//! [`relay`] introduces them to one another.
 
 mod identity;
 pub mod packet;
 mod password;
+pub mod relay;
 
 pub use identity::{Identity, IdentityError};
 pub use password::Password;

@@ -98,7 +98,7 @@ impl<K: Clone + Ord> Rendezvous<K> {
     /// of the keys, or for which there is no room any more, are handed to `ended`.
     pub fn open(&mut self, now: Instant, first: K, second: K, mut ended: impl FnMut(Ended)) -> Meeting {
         for key in [&first, &second] {
-            if let Some((meeting, _)) = self.keys.get(key).copied() {
+            if let Some((meeting, _)) = self.find(key) {
                 ended(Ended { meeting, waits: self.cancel(meeting) });
             }
         }
@@ -115,9 +115,15 @@ impl<K: Clone + Ord> Rendezvous<K> {
         meeting
     }
 
+    /// The meeting that `key` opens, and whose key it is.
+    #[must_use]
+    pub fn find(&self, key: &K) -> Option<(Meeting, Side)> {
+        self.keys.get(key).copied()
+    }
+
     /// Somebody shows `key`.
     pub fn arrive(&mut self, now: Instant, key: &K) -> Arrival {
-        let Some((meeting, side)) = self.keys.get(key).copied() else { return Arrival::Unknown };
+        let Some((meeting, side)) = self.find(key) else { return Arrival::Unknown };
         let Some(appointment) = self.meetings.get_mut(&meeting) else { return Arrival::Unknown };
         if self.deadlines.get(&meeting).is_none_or(|deadline| deadline <= now) {
             return Arrival::Unknown;

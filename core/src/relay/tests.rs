@@ -31,6 +31,7 @@ fn each_comes_with_its_own_key_and_the_second_meets_the_first() {
     let mut table = rendezvous(4);
     let (meeting, ended) = open(&mut table, 0, "a", "b");
     assert_eq!(ended, []);
+    assert_eq!((table.find(&"b"), table.find(&"c")), (Some((meeting, Side::Second)), None));
     assert_eq!(table.arrive(at(1), &"b"), Arrival::Waits { meeting, side: Side::Second });
     assert_eq!(table.arrive(at(2), &"a"), Arrival::Meets { meeting, side: Side::First });
 }
