@@ -7,7 +7,7 @@
 //! ```
 //!
 //! The side that sends the file is called the *server*, the side that receives it the *client*; both dial the relay.
-//! Each of the three is a machine that speaks the link vocabulary: [`Server`], [`Client`] and, the relay, what
+//! Each of the three is a machine that speaks the link vocabulary: [`Server`], [`Client`] and, in [`relay`], what
 //! introduces them to one another. What they say on the handshake port is [`packet`]; [`public`] and [`spoke`] are the
 //! handshake, [`channel`] the records that carry the file, [`pack`] the form in which it travels.
 
@@ -19,6 +19,7 @@ pub mod packet;
 mod password;
 pub mod peer;
 pub mod public;
+pub mod relay;
 pub mod server;
 pub mod spoke;
 
