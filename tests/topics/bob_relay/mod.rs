@@ -5,6 +5,8 @@ mod bench;
 mod channel;
 mod failures;
 mod model;
+mod peer_transcripts;
+mod peers;
 mod relay_traces;
 mod spoke;
 
@@ -26,6 +28,7 @@ fn bob_relay() {
         failures::failures(topic);
         channel::channel(topic);
         relay_traces::relay_traces(topic);
+        peer_transcripts::peer_transcripts(topic);
     });
 }
 
