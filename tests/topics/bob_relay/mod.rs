@@ -7,8 +7,10 @@ mod failures;
 mod model;
 mod peer_transcripts;
 mod peers;
+mod recording;
 mod relay_traces;
 mod spoke;
+mod transcripts_of_peers;
 
 use std::convert::Infallible;
 
@@ -29,6 +31,7 @@ fn bob_relay() {
         channel::channel(topic);
         relay_traces::relay_traces(topic);
         peer_transcripts::peer_transcripts(topic);
+        transcripts_of_peers::transcripts(topic);
     });
 }
 
