@@ -5,7 +5,10 @@ mod bench;
 mod channel;
 mod failures;
 mod model;
+mod packets;
 mod relay_traces;
+mod relay_transcripts;
+mod rooms;
 mod spoke;
 
 use std::convert::Infallible;
@@ -25,7 +28,10 @@ fn bob_relay() {
         spoke::group(topic);
         failures::failures(topic);
         channel::channel(topic);
+        packets::packets(topic);
         relay_traces::relay_traces(topic);
+        relay_transcripts::transcripts(topic);
+        relay_transcripts::conversations(topic);
     });
 }
 
