@@ -106,6 +106,8 @@ pub struct Establishment {
     stream: bool,
     sent_answer: bool,
     acknowledged: bool,
+    /// The peer has sent NACK: no ACK may follow (E6).
+    refused: bool,
 }
 
 type Cx<'a, 'b> = &'a mut Context<'b, Step<PeerId, Wanted>>;
@@ -122,6 +124,7 @@ impl Establishment {
             stream: false,
             sent_answer: false,
             acknowledged: false,
+            refused: false,
         }
     }
 
@@ -160,6 +163,7 @@ impl Establishment {
             Ok(Some(Message::Hello(hello))) => self.on_hello(hello, cx),
             Ok(Some(Message::Ack { version })) => self.on_ack(version, cx),
             Ok(Some(Message::Nack { motive, alternatives })) => {
+                self.refused = true;
                 cx.emit(Step::Emit(Wanted::Refused { motive, alternatives }));
                 cx.emit(Step::Refused);
             }
@@ -200,8 +204,8 @@ impl Establishment {
     }
 
     fn on_ack(&mut self, version: u64, cx: Cx<'_, '_>) {
-        let in_place = self.hello.is_some() && !self.acknowledged && version == VERSION;
-        if !in_place {
+        let in_place = self.hello.is_some() && !self.acknowledged && !self.refused;
+        if !in_place || version != VERSION {
             return cx.emit(Step::Violation(POINTS));
         }
         self.acknowledged = true;

@@ -232,6 +232,9 @@ fn e6_more_than_99_alternatives_a_second_hello_and_disorder_are_violations() {
     assert_eq!(Side::greeted().hear(&Message::Hello(hello())), violation);
     assert_eq!(Side::opened(0).hear(&Message::Ack { version: 1 }), violation);
     assert_eq!(Side::greeted().hear(&Message::Ack { version: 2 }), violation);
+    let mut side = Side::greeted();
+    side.hear(&nack(Motive::Quota));
+    assert_eq!(side.hear(&Message::Ack { version: 1 }), violation);
 }
 
 #[test]

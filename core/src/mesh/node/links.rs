@@ -3,7 +3,7 @@
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use super::link::{Accepted, Link};
+use super::link::{Accepted, Inbound, Link};
 use super::offences::Offence;
 use super::timers::Timer;
 use super::{Cx, Node, Output, Phase, Work};
@@ -325,7 +325,7 @@ impl Node {
             How::Flush => self.channel(id, channel::Input::Close(how), cx),
             How::Abort => cx.emit(Output::Close { link: id, how }),
         }
-        // What its peers may still say is not looked at.
+        // What the peer may still say is looked at only on the stream of the establishment, for the offences in it.
         self.forget_established(id, cx);
     }
 
@@ -374,7 +374,7 @@ impl Node {
     fn forget_established(&mut self, id: LinkId, cx: &mut Cx<'_>) {
         let Some(link) = self.links.get_mut(&id).filter(|link| link.established) else { return };
         link.established = false;
-        link.inbound.clear();
+        link.inbound.retain(|_, inbound| matches!(inbound, Inbound::Session(_)));
         let Some(peer) = link.peer else { return };
         let last = self.peers.get_mut(&peer).is_some_and(|known| known.remove(id));
         self.heads_down(id, peer, cx);

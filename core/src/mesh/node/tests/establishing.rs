@@ -78,8 +78,8 @@ fn e5_a_refused_node_joins_through_an_alternative() {
     assert!(network.node(1).neighbors("t").any(|peer| peer == id(2)));
 }
 
-/// A node that dials the hand-made host 0, which has answered its HELLO with this.
-fn answered(message: &Message) -> Network {
+/// A node that dials the hand-made host 0, which has answered its HELLO with its own and these.
+fn answered(messages: &[Message]) -> Network {
     let mut network = Network::new(4);
     network.add_raw(&[establishment::PROTOCOL]);
     network.add(native(1, &[0]));
@@ -87,8 +87,9 @@ fn answered(message: &Message) -> Network {
     network.run(SECOND);
     let link = *network.raw(0).links.keys().next().unwrap();
     let stream = network.raw_accepted(0, link, establishment::PROTOCOL)[0];
+    let frames: Vec<_> = messages.iter().map(Message::to_frame).collect();
     network.raw_send(0, link, stream, hello("pleach").to_frame());
-    network.raw_send(0, link, stream, message.to_frame());
+    network.raw_send(0, link, stream, Bytes::from(frames.concat()));
     network.run(SECOND);
     network
 }
@@ -104,7 +105,7 @@ fn strangers(count: u8) -> Vec<Alternative> {
 
 #[test]
 fn e5_ten_alternatives_of_one_nack_are_taken() {
-    let network = answered(&Message::Nack { motive: Motive::Quota, alternatives: strangers(12) });
+    let network = answered(&[Message::Nack { motive: Motive::Quota, alternatives: strangers(12) }]);
     let known = |other: &Alternative| network.node(1).book.places(other.peer).count() == 1;
     assert_eq!(strangers(12).iter().filter(|other| known(other)).count(), 10);
     assert_eq!(network.node(1).book.points(id(0), network.now), 0);
@@ -112,16 +113,36 @@ fn e5_ten_alternatives_of_one_nack_are_taken() {
 
 #[test]
 fn e6_a_hundred_alternatives_are_an_offence() {
-    let network = answered(&Message::Nack { motive: Motive::Quota, alternatives: strangers(100) });
+    let network = answered(&[Message::Nack { motive: Motive::Quota, alternatives: strangers(100) }]);
     assert_eq!(network.node(1).book.points(id(0), network.now), 10);
     assert!(network.links(1).is_empty());
 }
 
 #[test]
 fn e6_a_second_hello_is_an_offence() {
-    let network = answered(&hello("pleach"));
+    let network = answered(&[hello("pleach")]);
     assert_eq!(network.node(1).book.points(id(0), network.now), 10);
     assert!(network.links(1).is_empty());
+}
+
+#[test]
+fn e6_an_ack_after_a_nack_is_an_offence() {
+    let nack = Message::Nack { motive: Motive::Quota, alternatives: strangers(1) };
+    let network = answered(&[nack, Message::Ack { version: 1 }]);
+    assert_eq!(network.node(1).book.points(id(0), network.now), 10);
+    assert_eq!(network.node(1).book.places(strangers(1)[0].peer).count(), 1, "the NACK was heard");
+    assert!(network.links(1).is_empty());
+}
+
+#[test]
+fn e6_a_second_hello_after_establishment_is_an_offence() {
+    let mut network = Network::of_members(12, 1);
+    network.add_raw(&[]);
+    let (link, stream) = network.raw_establish(1, 0);
+    network.raw_send(1, link, stream, hello("pleach").to_frame());
+    network.run(SECOND);
+    assert_eq!(network.node(0).book.points(id(1), network.now), 10);
+    assert!(network.links(0).is_empty());
 }
 
 #[test]
