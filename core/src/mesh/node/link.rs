@@ -27,6 +27,8 @@ pub(super) struct Link {
     pub(super) peer: Option<PeerId>,
     /// Whether messages of the overlay may be sent and taken.
     pub(super) established: bool,
+    /// Of a plain peer: whether it has a stream open that keeps the link (`mesh` E8); none of other links.
+    pub(super) stranger: Option<bool>,
     /// The stream of the establishment, for both directions.
     pub(super) session_stream: Option<StreamId>,
     pub(super) gossip: Outbox,
@@ -69,6 +71,7 @@ impl Link {
             remote,
             peer: None,
             established: false,
+            stranger: None,
             session_stream: None,
             gossip: Outbox::new(limits),
             heads: Outbox::new(limits),

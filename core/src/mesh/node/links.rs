@@ -91,6 +91,18 @@ impl Node {
         cx.capture(&mut outputs, |cx| run(&mut link.channel, cx));
         self.timers.set(Timer::Channel(id), link.channel.poll_timeout());
         self.heard.extend(outputs.into_iter().map(|output| Work::Channel(id, output)));
+        self.note_use(id, cx);
+    }
+
+    /// A stranger's link is kept as long as it has a stream open other than identify's (`mesh` E8).
+    fn note_use(&mut self, id: LinkId, cx: &mut Cx<'_>) {
+        let Some(link) = self.links.get_mut(&id) else { return };
+        let Some(before) = link.stranger else { return };
+        let in_use = link.channel.is_in_use();
+        if in_use != before {
+            link.stranger = Some(in_use);
+            self.session(id, session::Input::Busy(in_use), cx);
+        }
     }
 
     /// Hands an input to the session of a link.
@@ -299,6 +311,10 @@ impl Node {
     fn stranger(&mut self, id: LinkId, cx: &mut Cx<'_>) {
         self.timers.set(Timer::Silent(id), None);
         count(&mut self.stats.strangers);
+        if let Some(link) = self.links.get_mut(&id) {
+            link.stranger = Some(false);
+        }
+        self.note_use(id, cx);
         let decision = self.admission.admit(id, Level::STRANGER);
         if self.apply(id, decision, cx).is_err() {
             self.close(id, None, Closing::Flush, cx);

@@ -75,7 +75,8 @@ impl Node {
         let Some(link) = self.links.get_mut(&id) else { return };
         let for_good = cause == OpenError::Unsupported;
         let outbox = match token {
-            SESSION => return self.handshake(id, establishment::Heard::NotSpoken, cx),
+            SESSION if for_good => return self.handshake(id, establishment::Heard::NotSpoken, cx),
+            SESSION => return self.handshake(id, establishment::Heard::StreamEnded, cx),
             GOSSIP => &mut link.gossip,
             _ => &mut link.heads,
         };
@@ -92,7 +93,7 @@ impl Node {
         let Some(link) = self.links.get_mut(&id) else { return };
         if protocol == establishment::PROTOCOL {
             let expected = self.config.establishment && !link.dialled && link.session_stream.is_none();
-            if expected {
+            if expected && link.stranger.is_none() {
                 return self.start_session(id, stream, cx);
             }
             count(&mut self.stats.streams_refused);

@@ -104,6 +104,18 @@ fn strangers(count: u8) -> Vec<Alternative> {
 }
 
 #[test]
+fn e1_without_a_hello_the_link_closes_five_seconds_after_its_stream() {
+    let mut network = Network::new(4);
+    network.add_raw(&[establishment::PROTOCOL]);
+    network.add(native(1, &[0]));
+    network.run(5 * SECOND);
+    assert_eq!(network.links(1).len(), 1);
+    network.run(SECOND);
+    assert!(network.links(1).is_empty());
+    assert_eq!(network.node(1).stats().handshakes_timed_out, 1);
+}
+
+#[test]
 fn e5_ten_alternatives_of_one_nack_are_taken() {
     let network = answered(&[Message::Nack { motive: Motive::Quota, alternatives: strangers(12) }]);
     let known = |other: &Alternative| network.node(1).book.places(other.peer).count() == 1;

@@ -22,6 +22,8 @@ pub(super) struct Raw {
     pub(super) outputs: VecDeque<Output>,
     local: Arc<channel::Local>,
     protocols: Arc<[alloc::string::String]>,
+    /// Of links to come.
+    pub(super) config: Arc<channel::Config>,
     pub(super) links: BTreeMap<LinkId, RawLink>,
     rng: ChaCha8Rng,
     next_link: u64,
@@ -40,6 +42,7 @@ impl Raw {
             outputs: VecDeque::new(),
             local: Arc::new(channel::Local::new(&pair, &mut rng)),
             protocols: protocols.iter().map(ToString::to_string).collect(),
+            config: Arc::default(),
             links: BTreeMap::new(),
             rng,
             next_link: 0,
@@ -60,7 +63,7 @@ impl Raw {
         match input {
             Input::Opened { link, via, .. } => {
                 let role = if matches!(via, Via::Dialled) { Role::Dialler } else { Role::Listener };
-                let (config, local) = (Arc::default(), Arc::clone(&self.local));
+                let (config, local) = (Arc::clone(&self.config), Arc::clone(&self.local));
                 let channel = Channel::new(config, local, role, None, Arc::clone(&self.protocols));
                 self.links.insert(link, RawLink { channel, said: Vec::new(), open: true });
                 self.channel(at, link, channel::Input::Start);
