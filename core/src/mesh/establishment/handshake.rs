@@ -74,7 +74,8 @@ pub enum Wanted {
     },
     /// We refuse the peer for what its HELLO says: it would refuse us alike, or is of no use.
     Unfit(Motive),
-    /// The peer is about to close the link.
+    /// The peer is about to close the link. One that is called a duplicate stays as long as its streams take (E4): it is
+    /// the node's to close.
     Bye(Motive),
     /// A message of a number that we do not know: to be counted.
     Ignore,
@@ -169,7 +170,9 @@ impl Establishment {
             }
             Ok(Some(Message::Bye { motive })) => {
                 cx.emit(Step::Emit(Wanted::Bye(motive)));
-                cx.emit(Step::Refused);
+                if motive != Motive::Duplicate {
+                    cx.emit(Step::Refused);
+                }
             }
             Ok(None) => cx.emit(Step::Emit(Wanted::Ignore)),
             // Without this stream there is no establishment: its end is the link's.

@@ -216,7 +216,12 @@ impl Node {
                 }
             }
             Wanted::Refused { motive, alternatives } => self.refused(id, motive, alternatives, cx),
-            Wanted::Bye(_) => count(&mut self.stats.byes_received),
+            Wanted::Bye(motive) => {
+                count(&mut self.stats.byes_received);
+                if motive == Motive::Duplicate {
+                    self.linger(id, None, cx);
+                }
+            }
             Wanted::Unfit(motive) => self.refrain(id, motive, cx),
             Wanted::Ignore => count(&mut self.stats.unknown_messages),
         }
@@ -256,28 +261,31 @@ impl Node {
         match decision {
             Decision::Accept { evicted } => {
                 for Evicted { link, reason } in evicted.into_iter().filter(|evicted| evicted.link != id) {
-                    if reason == Reason::Duplicate {
-                        // Its peer stays linked: it lingers until the link that replaces it is established.
-                        self.session(link, session::Input::Busy(true), cx);
-                    }
-                    let how = match reason {
-                        Reason::Duplicate => Closing::Linger,
+                    let motive = Some(motive_of(reason));
+                    match reason {
+                        Reason::Duplicate => self.linger(link, motive, cx),
                         // There is nobody to say a word to, and its descriptor is needed now (T-20, T-21).
-                        Reason::Handshake => Closing::Abort,
+                        Reason::Handshake => self.close(link, motive, Closing::Abort, cx),
                         Reason::Own
                         | Reason::Forgotten
                         | Reason::Rate
                         | Reason::Level
                         | Reason::Range
                         | Reason::Quota
-                        | Reason::ShuttingDown => Closing::Flush,
-                    };
-                    self.close(link, Some(motive_of(reason)), how, cx);
+                        | Reason::ShuttingDown => self.close(link, motive, Closing::Flush, cx),
+                    }
                 }
                 Ok(())
             }
             Decision::Refuse(reason) => Err(reason),
         }
+    }
+
+    /// One of two links to a peer goes: it lingers until the link that replaces it is established, so that the peer stays
+    /// linked (E4).
+    fn linger(&mut self, id: LinkId, motive: Option<Motive>, cx: &mut Cx<'_>) {
+        self.session(id, session::Input::Busy(true), cx);
+        self.close(id, motive, Closing::Linger, cx);
     }
 
     fn refusal(&self, reason: Reason) -> Refusal {
@@ -296,9 +304,12 @@ impl Node {
         self.admission.established(id);
         self.dial_succeeded(id, peer, cx);
         let known = self.peers.entry(peer).or_default();
-        let first = known.add(id);
+        let before = known.current();
+        known.add(id);
         self.open_streams(id, cx);
-        if first {
+        if let Some(before) = before {
+            self.move_gossip(peer, before, id, cx);
+        } else {
             count(&mut self.stats.peers_up);
             self.overlays(&crate::overlay::Input::Connected { peer, dialled }, cx);
             cx.emit(Output::Event(Event::PeerUp { peer }));
@@ -392,10 +403,12 @@ impl Node {
         link.established = false;
         link.inbound.retain(|_, inbound| matches!(inbound, Inbound::Session(_)));
         let Some(peer) = link.peer else { return };
-        let last = self.peers.get_mut(&peer).is_some_and(|known| known.remove(id));
+        let Some(known) = self.peers.get_mut(&peer) else { return };
+        known.remove(id);
+        let other = known.current();
         self.heads_down(id, peer, cx);
-        if !last {
-            return;
+        if let Some(other) = other {
+            return self.move_gossip(peer, id, other, cx);
         }
         count(&mut self.stats.peers_down);
         self.book_input(crate::peers::Input::Disconnected { peer }, cx);

@@ -9,6 +9,7 @@ mod joining;
 mod network;
 mod plain;
 mod raw;
+mod replacing;
 mod streams;
 
 use core::time::Duration;

@@ -24,6 +24,8 @@ pub(super) struct Raw {
     protocols: Arc<[alloc::string::String]>,
     /// Of links to come.
     pub(super) config: Arc<channel::Config>,
+    /// Whether credit returns for what it receives on streams.
+    pub(super) reads: bool,
     pub(super) links: BTreeMap<LinkId, RawLink>,
     rng: ChaCha8Rng,
     next_link: u64,
@@ -43,6 +45,7 @@ impl Raw {
             local: Arc::new(channel::Local::new(&pair, &mut rng)),
             protocols: protocols.iter().map(ToString::to_string).collect(),
             config: Arc::default(),
+            reads: true,
             links: BTreeMap::new(),
             rng,
             next_link: 0,
@@ -101,7 +104,9 @@ impl Raw {
             if let channel::Output::Received { stream, bytes } = &output {
                 let (stream, count) = (*stream, bytes.len());
                 self.links.entry(id).and_modify(|link| link.said.push(output));
-                self.channel(at, id, channel::Input::Consumed { stream, count });
+                if self.reads {
+                    self.channel(at, id, channel::Input::Consumed { stream, count });
+                }
             } else if let channel::Output::Send(bytes) = output {
                 self.outputs.push_back(Output::Send { link: id, bytes });
             } else if let channel::Output::Closed(cause) = &output {
