@@ -39,6 +39,24 @@ fn e5_a_peer_of_another_network_is_left_alone_for_ten_minutes() {
     assert_eq!(network.node(1).stats().dials, 2);
 }
 
+#[test]
+fn e5_a_peer_that_dialled_us_and_refuses_us_is_left_alone_too() {
+    let mut network = Network::of_members(13, 1);
+    network.add_raw(&[]);
+    let link = network.raw_dial(1, 0);
+    let stream = network.raw_open(1, link, establishment::PROTOCOL).unwrap();
+    network.raw_send(1, link, stream, hello("pleach").to_frame());
+    let nack = Message::Nack { motive: Motive::Application, alternatives: Vec::new() };
+    network.raw_send(1, link, stream, nack.to_frame());
+    network.run(SECOND);
+    assert_eq!(network.node(0).stats().nacks_received, 1);
+    network.command(0, Command::Bootstrap { address: address(1), peer: Some(id(1)) });
+    network.run(590 * SECOND);
+    assert_eq!(network.node(0).stats().dials, 0);
+    network.run(90 * SECOND);
+    assert!(network.node(0).stats().dials > 0);
+}
+
 /// Host 0 has one place, which host 1 takes.
 fn full_network() -> Network {
     let mut network = Network::new(3);
