@@ -213,6 +213,46 @@ fn a_second_session_stream_is_reset() {
 }
 
 #[test]
+fn a_session_stream_of_the_peer_that_we_dialled_is_reset() {
+    let mut network = Network::new(14);
+    network.add_raw(&[establishment::PROTOCOL]);
+    network.add(native(1, &[0]));
+    network.run(SECOND);
+    let link = *network.raw(0).links.keys().next().unwrap();
+    assert_eq!(network.raw_accepted(0, link, establishment::PROTOCOL).len(), 1);
+    let theirs = network.raw_open(0, link, establishment::PROTOCOL).unwrap();
+    network.run(SECOND);
+    assert!(network.raw_was_reset(0, link, theirs));
+    assert_eq!(network.node(1).stats().streams_refused, 1);
+    assert_eq!(network.links(1).len(), 1);
+}
+
+#[test]
+fn a_bad_session_frame_costs_points_and_the_link() {
+    let oversize = crate::wire::frame::with_varint(&[0; establishment::FRAME_MAX + 1]);
+    let not_canonical = Bytes::from_static(&[4, 0x82, 0x01, 0x18, 0x01]);
+    let trailing = Bytes::from_static(&[4, 0x82, 0x03, 0x00, 0x00]);
+    for (frame, early) in
+        [&oversize, &not_canonical, &trailing].into_iter().flat_map(|f| [(f, true), (f, false)])
+    {
+        let mut network = Network::of_members(15, 1);
+        network.add_raw(&[]);
+        let (link, stream) = if early {
+            let link = network.raw_dial(1, 0);
+            let stream = network.raw_open(1, link, establishment::PROTOCOL).unwrap();
+            network.raw_send(1, link, stream, hello("pleach").to_frame());
+            (link, stream)
+        } else {
+            network.raw_establish(1, 0)
+        };
+        network.raw_send(1, link, stream, frame.clone());
+        network.run(SECOND);
+        assert_eq!(network.node(0).book.points(id(1), network.now), 10, "{early}");
+        assert!(network.links(0).is_empty(), "{early}");
+    }
+}
+
+#[test]
 fn e4_four_early_streams_are_held_and_the_fifth_is_reset() {
     let mut network = Network::of_members(8, 1);
     network.add_raw(&[rpc::PROTOCOL]);
