@@ -18,9 +18,6 @@ use crate::session::{self, Closing, Ended, Session};
 use crate::stats::count;
 use crate::trace::debug;
 
-/// Peers that take part; strangers have [`Level::STRANGER`].
-const MEMBER: Level = Level(1);
-
 impl Node {
     pub(super) fn link_opened(
         &mut self,
@@ -247,7 +244,7 @@ impl Node {
     }
 
     fn admit(&mut self, id: LinkId, peer: PeerId, cx: &mut Cx<'_>) {
-        let decision = self.admission.admit(id, MEMBER);
+        let decision = self.admission.admit(id, self.config.level_of(&peer));
         let verdict = self.apply(id, decision, cx).map_err(|reason| self.refusal(reason));
         self.answer(id, peer, verdict, cx);
     }

@@ -158,7 +158,7 @@ impl Node {
         let mut node = Self {
             local: Arc::new(channel::Local::new(&identity, rng)),
             protocols: streams::protocols(&config),
-            admission: admission::Table::new(config.admission, me),
+            admission: admission::Table::new(config.admission_config(), me),
             book: Book::new(config.peers),
             dialler: Dialler::new(config.dialling),
             dials: dialling::Dials::new(&config),

@@ -96,6 +96,54 @@ fn e5_a_refused_node_joins_through_an_alternative() {
     assert!(network.node(1).neighbors("t").any(|peer| peer == id(2)));
 }
 
+/// Host 0 with one place and a privileged peer, host 2; the hand-made host 1 has the place.
+fn privileged() -> (Network, crate::link::LinkId, crate::channel::StreamId) {
+    let mut network = Network::new(16);
+    let admission = admission::Config { links_max: 1, outgoing_reserved: 0, ..admission::Config::default() };
+    network.add(Config { admission, privileged: Vec::from([id(2)]), ..native(0, &[]) });
+    network.subscribe(0, "t");
+    network.add_raw(&[]);
+    network.add_raw(&[]);
+    let (link, stream) = network.raw_establish(1, 0);
+    assert_eq!(network.count(0, |event| *event == Event::PeerUp { peer: id(1) }), 1);
+    (network, link, stream)
+}
+
+#[test]
+fn e3_a_privileged_peer_takes_the_place_of_another_which_hears_bye_7() {
+    let (mut network, link, stream) = privileged();
+    network.raw_establish(2, 0);
+    let heard = messages(&network.raw_received(1, link, stream));
+    assert_eq!(heard.last(), Some(&Message::Bye { motive: Motive::Quota }));
+    assert_eq!(network.count(0, |event| *event == Event::PeerDown { peer: id(1) }), 1);
+    assert_eq!(network.count(0, |event| *event == Event::PeerUp { peer: id(2) }), 1);
+    // And nobody takes it from a privileged peer.
+    let (link, stream) = network.raw_establish(1, 0);
+    let heard = messages(&network.raw_received(1, link, stream));
+    assert!(matches!(heard.last(), Some(Message::Nack { motive: Motive::Quota, .. })), "{heard:?}");
+    assert_eq!(network.count(0, |event| matches!(event, Event::PeerDown { .. })), 1);
+}
+
+#[test]
+fn e3_others_than_privileged_peers_are_refused_with_motive_5_where_only_those_are_let_in() {
+    let mut network = Network::new(17);
+    network.add(Config { privileged: Vec::from([id(2)]), privileged_only: true, ..native(0, &[]) });
+    network.subscribe(0, "t");
+    for host in [1, 2] {
+        network.add_raw(&[]);
+        let (link, stream) = network.raw_establish(host, 0);
+        let heard = messages(&network.raw_received(host, link, stream));
+        let refused = Message::Nack { motive: Motive::PrivilegedOnly, alternatives: Vec::new() };
+        assert_eq!(heard.last() == Some(&refused), host == 1, "{heard:?}");
+    }
+    assert_eq!(network.links(0).len(), 1);
+    // A stranger is nobody privileged either.
+    network.add_raw(&[]);
+    network.raw_dial(3, 0);
+    network.run(6 * SECOND);
+    assert_eq!(network.links(0).len(), 1);
+}
+
 /// A node that dials the hand-made host 0, which has answered its HELLO with its own and these.
 fn answered(messages: &[Message]) -> Network {
     let mut network = Network::new(4);
