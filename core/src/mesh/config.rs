@@ -57,6 +57,8 @@ pub struct Config {
     pub difficulty: u32,
     /// Told to every peer, for its application; at most 1024 bytes. Default empty.
     pub metadata: Bytes,
+    /// Whether the application is asked about each peer and its metadata, through `Event::Admission`. Default no.
+    pub ask_admission: bool,
     /// Peers of a higher priority than others: when all places are taken, an incoming link of another goes for theirs.
     /// Default none.
     pub privileged: Vec<PeerId>,
@@ -165,6 +167,7 @@ impl Config {
             stamp: None,
             difficulty: 0,
             metadata: Bytes::new(),
+            ask_admission: false,
             privileged: Vec::new(),
             privileged_only: false,
             silent_timeout: Duration::from_secs(5),

@@ -50,6 +50,7 @@ pub struct World {
     next_accepted: u64,
     at: At,
     questions: Vec<PeerId>,
+    applicants: Vec<PeerId>,
     verdicts: Vec<(String, Id)>,
     queries: Vec<QueryId>,
     /// Sent and not reported as written.
@@ -87,6 +88,7 @@ impl World {
             next_accepted: LinkId::ACCEPTED,
             at: START,
             questions: Vec::new(),
+            applicants: Vec::new(),
             verdicts: Vec::new(),
             queries: Vec::new(),
             unwritten: BTreeMap::new(),
@@ -111,6 +113,7 @@ impl World {
         if choices.once_in(2) {
             own.registration = Registration::Query;
         }
+        own.ask_admission = choices.once_in(4);
         let node = Node::new(own, Keypair::from_seed(&SEED), &Snapshot::default(), START, &mut rng);
         (world.begin(), node.expect("a configuration that is a constant"))
     }
@@ -144,6 +147,9 @@ impl Subject for World {
                 for peer in std::mem::take(&mut world.questions) {
                     let registered = Command::Registered { peer, registered: true };
                     world.coming.push_back(Input::Command(registered));
+                }
+                for peer in std::mem::take(&mut world.applicants) {
+                    world.coming.push_back(Input::Command(Command::Admit { peer, admitted: true }));
                 }
             }
         }
@@ -200,6 +206,7 @@ impl Subject for World {
             }
             Output::Query { query, .. } => self.queries.push(*query),
             Output::Event(Event::Registration { peer }) => self.questions.push(*peer),
+            Output::Event(Event::Admission { peer, .. }) => self.applicants.push(*peer),
             Output::Event(Event::Validate { topic, id, .. }) => self.verdicts.push((topic.clone(), *id)),
             Output::Event(Event::PeerUp { .. }) => self.linked += 1,
             Output::Event(Event::PeerDown { .. }) => self.linked = self.linked.saturating_sub(1),
@@ -214,6 +221,7 @@ impl Subject for World {
         }
         // Some questions are never answered.
         self.questions.truncate(4);
+        self.applicants.truncate(4);
         self.verdicts.truncate(4);
         self.queries.truncate(4);
     }
@@ -240,6 +248,7 @@ impl Subject for World {
         Input::Command(Command::Publish { .. }) => "Publish",
         Input::Command(Command::Verdict { .. }) => "Verdict",
         Input::Command(Command::Registered { .. }) => "Registered",
+        Input::Command(Command::Admit { .. }) => "Admit",
         Input::Command(Command::Ban { .. }) => "Ban",
         Input::Command(Command::Unban { .. }) => "Unban",
         Input::Command(Command::NetworkSize(_)) => "NetworkSize",
@@ -268,6 +277,7 @@ impl Subject for World {
         Output::Event(Event::Message { .. }) => "Message",
         Output::Event(Event::Validate { .. }) => "Validate",
         Output::Event(Event::Registration { .. }) => "Registration",
+        Output::Event(Event::Admission { .. }) => "Admission",
         Output::Event(Event::PeerUp { .. }) => "PeerUp",
         Output::Event(Event::PeerDown { .. }) => "PeerDown",
         Output::Event(Event::NeighborUp { .. }) => "NeighborUp",

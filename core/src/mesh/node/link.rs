@@ -25,6 +25,8 @@ pub(super) struct Link {
     pub(super) remote: Address,
     /// Who is at the other end, once it has proven that.
     pub(super) peer: Option<PeerId>,
+    /// Whether the application is being asked about what the peer said of itself.
+    pub(super) asked: bool,
     /// Whether messages of the overlay may be sent and taken.
     pub(super) established: bool,
     /// Of a plain peer: whether it has a stream open that keeps the link (`mesh` E8); none of other links.
@@ -70,6 +72,7 @@ impl Link {
             dialled,
             remote,
             peer: None,
+            asked: false,
             established: false,
             stranger: None,
             session_stream: None,

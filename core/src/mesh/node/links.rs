@@ -7,7 +7,7 @@ use super::link::{Accepted, Inbound, Link};
 use super::offences::Offence;
 use super::timers::Timer;
 use super::{Cx, Node, Output, Phase, Work};
-use crate::admission::{Decision, Evicted, Level, Opening, Reason};
+use crate::admission::{Level, Opening};
 use crate::channel::{self, Channel};
 use crate::identity::PeerId;
 use crate::link::{Address, Cause, How, LinkId, Role, Via};
@@ -224,74 +224,6 @@ impl Node {
         }
     }
 
-    /// May this peer take part? Registration first, then the table of links (E3).
-    fn decide(&mut self, id: LinkId, peer: PeerId, cx: &mut Cx<'_>) {
-        match self.is_registered(peer, cx.now()) {
-            Some(true) => self.admit(id, peer, cx),
-            Some(false) => self.answer(id, peer, Err(Motive::Registration.into()), cx),
-            None => self.ask_registration(peer, cx),
-        }
-    }
-
-    /// The registration of a peer is known now: its links go on.
-    pub(super) fn decide_waiting(&mut self, peer: PeerId, cx: &mut Cx<'_>) {
-        let waiting = |link: &Link| link.peer == Some(peer) && link.session.is_asking();
-        let ids: Vec<LinkId> =
-            self.links.iter().filter(|(_, link)| waiting(link)).map(|(id, _)| *id).collect();
-        for id in ids {
-            self.decide(id, peer, cx);
-        }
-    }
-
-    fn admit(&mut self, id: LinkId, peer: PeerId, cx: &mut Cx<'_>) {
-        let decision = self.admission.admit(id, self.config.level_of(&peer));
-        let verdict = self.apply(id, decision, cx).map_err(|reason| self.refusal(reason));
-        self.answer(id, peer, verdict, cx);
-    }
-
-    fn answer(&mut self, id: LinkId, peer: PeerId, verdict: Result<(), Refusal>, cx: &mut Cx<'_>) {
-        self.session(id, session::Input::Answer { peer, verdict }, cx);
-    }
-
-    /// Carries out a decision of the table: others may have to go for this link.
-    fn apply(&mut self, id: LinkId, decision: Decision, cx: &mut Cx<'_>) -> Result<(), Reason> {
-        match decision {
-            Decision::Accept { evicted } => {
-                for Evicted { link, reason } in evicted.into_iter().filter(|evicted| evicted.link != id) {
-                    let motive = Some(motive_of(reason));
-                    match reason {
-                        Reason::Duplicate => self.linger(link, motive, cx),
-                        // There is nobody to say a word to, and its descriptor is needed now (T-20, T-21).
-                        Reason::Handshake => self.close(link, motive, Closing::Abort, cx),
-                        Reason::Own
-                        | Reason::Forgotten
-                        | Reason::Rate
-                        | Reason::Level
-                        | Reason::Range
-                        | Reason::Quota
-                        | Reason::ShuttingDown => self.close(link, motive, Closing::Flush, cx),
-                    }
-                }
-                Ok(())
-            }
-            Decision::Refuse(reason) => Err(reason),
-        }
-    }
-
-    /// One of two links to a peer goes: it lingers until the link that replaces it is established, so that the peer stays
-    /// linked (E4).
-    fn linger(&mut self, id: LinkId, motive: Option<Motive>, cx: &mut Cx<'_>) {
-        self.session(id, session::Input::Busy(true), cx);
-        self.close(id, motive, Closing::Linger, cx);
-    }
-
-    fn refusal(&self, reason: Reason) -> Refusal {
-        debug!("a link is refused: {reason:?}");
-        let motive = motive_of(reason);
-        let alternatives = if motive == Motive::Quota { self.alternatives() } else { Vec::new() };
-        Refusal { motive, alternatives }
-    }
-
     fn established(&mut self, id: LinkId, peer: PeerId, cx: &mut Cx<'_>) {
         let Some(link) = self.links.get_mut(&id) else { return };
         link.established = true;
@@ -458,15 +390,5 @@ impl Node {
         if let Some(peer) = self.links.get(&id).and_then(|link| link.peer).filter(|_| !wait.is_zero()) {
             self.book_input(crate::peers::Input::Refrain { peer, wait }, cx);
         }
-    }
-}
-
-const fn motive_of(reason: Reason) -> Motive {
-    match reason {
-        Reason::Duplicate => Motive::Duplicate,
-        Reason::Level => Motive::PrivilegedOnly,
-        Reason::Quota | Reason::Range | Reason::Rate | Reason::Handshake => Motive::Quota,
-        Reason::ShuttingDown => Motive::ShuttingDown,
-        Reason::Own | Reason::Forgotten => Motive::Unspecified,
     }
 }

@@ -15,6 +15,7 @@
 //! next frame (`broadcast` 8.15). Every piece concerns one link, topic or peer, and a machine answers an input with a
 //! bounded number of outputs, so the work ends.
 
+mod admitting;
 mod commands;
 mod dialling;
 mod gossip;

@@ -101,9 +101,13 @@ impl World {
                     choices.pick(&[Verdict::Accept, Verdict::Accept, Verdict::Ignore, Verdict::Reject]);
                 Command::Verdict { topic, id, verdict: verdict.unwrap_or(Verdict::Accept) }
             }
-            40..48 => {
+            40..45 => {
                 let peer = self.questions.pop().unwrap_or(peer);
                 Command::Registered { peer, registered: !choices.once_in(8) }
+            }
+            45..48 => {
+                let peer = self.applicants.pop().unwrap_or(peer);
+                Command::Admit { peer, admitted: !choices.once_in(8) }
             }
             48 | 49 => Command::Ban {
                 token,

@@ -1,6 +1,7 @@
 //! The composed node, in a small network of whole nodes and hand-made peers.
 #![allow(clippy::wildcard_enum_match_arm)] // Tests look for a few of many outputs.
 
+mod admitting;
 mod bans;
 mod ending;
 mod establishing;
