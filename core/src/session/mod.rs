@@ -19,7 +19,8 @@
 //!   within limits; beyond them it comes back as [`Output::Shed`].
 //! - **Error budget.** [`Input::Malformed`] costs points and, repeated, the link (`mesh` 4). The points go to the peer
 //!   book as [`Output::Offence`]; the session itself judges nobody.
-//! - **Close.** With a word of the dialect; after lingering until nothing is in use; with a limit on flushing.
+//! - **Close.** With a word of the dialect; after lingering until nothing is in use; with a limit on flushing. While a
+//!   link is flushed the handshake still hears what came behind the last word, but only for the offences in it.
 //!
 //! A network without handshakes uses no session.
 //!

@@ -232,6 +232,24 @@ fn e7_a_goodbye_of_the_peer_ends_the_link() {
 }
 
 #[test]
+fn e6_a_violation_behind_the_refusal_still_costs_points() {
+    let offence = Output::Offence { peer: 7, points: 10 };
+    let mut bench = Bench::established();
+    bench.step(Step::Refused);
+    assert_eq!(bench.step(Step::Violation(10)), [offence]);
+    assert_eq!(bench.step(Step::Emit("more")), [], "nothing else is heard");
+    assert_eq!(bench.stats().violations, 1);
+
+    // What waited for an answer counts as well.
+    let mut bench = Bench::new(Config::default());
+    bench.step(Step::Identified(7));
+    bench.step(Step::Refused);
+    bench.step(Step::Violation(10));
+    let outputs = [Output::Emit("ack"), Output::Close(Ended::RefusedByPeer), offence];
+    assert_eq!(bench.answer(7, Ok(())), outputs);
+}
+
+#[test]
 fn e8_a_stranger_is_kept_without_deadline_while_it_is_in_use() {
     let mut bench = Bench::new(Config::default());
     bench.item(1, 1);
