@@ -13,16 +13,16 @@ use core::panic::PanicInfo;
 use core::time::Duration;
 
 use pleach_core::admission::Level;
+use pleach_core::bob::Compression;
 use pleach_core::bob::Public;
 use pleach_core::bob::channel::Sealer;
+use pleach_core::bob::pack::Reader as PackReader;
 use pleach_core::bob::public::COUNT_MAX;
 use pleach_core::bob::spoke::Client;
 use pleach_core::bob::spoke::derivation::Derivation;
 use pleach_core::bob::spoke::group::Exponent;
 use pleach_core::bob::spoke::map::from_uniform;
 use pleach_core::bob::spoke::schedule::MainKey;
-use pleach_core::bob::Compression;
-use pleach_core::bob::pack::Reader as PackReader;
 use pleach_core::bounded::Bucket;
 use pleach_core::broadcast::Id;
 use pleach_core::channel::identify::Info;
