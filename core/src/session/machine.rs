@@ -265,7 +265,7 @@ impl<H: Handshake, I> Session<H, I> {
         self.timers.answer = None;
         let refused = verdict.is_err();
         self.run(cx, |handshake, cx| handshake.answer(verdict, cx));
-        if refused && !self.is_closing() {
+        if refused && self.phase == Phase::Opening {
             return self.flush(Ended::RefusedByUs, cx);
         }
         while !self.asked && !self.is_closing() {

@@ -55,7 +55,8 @@ pub trait Handshake {
     /// Something came from the peer. Also called after establishment: a handshake may have last words to hear.
     fn handle(&mut self, input: Self::Input, cx: &mut Context<'_, Step<Self::Peer, Self::Output>>);
 
-    /// The parent's answer to the latest [`Step::Identified`]. After a refusal the session closes the link.
+    /// The parent's answer to the latest [`Step::Identified`]. After a refusal the session closes the link, unless the
+    /// handshake reports [`Step::Stranger`].
     fn answer(
         &mut self,
         verdict: Result<(), Self::Motive>,
@@ -83,7 +84,8 @@ pub enum Step<P, O> {
     Readable,
     /// The handshake is over: both sides agree.
     Established,
-    /// The peer does not speak this protocol, and is kept nevertheless: no deadline, never established.
+    /// The peer does not speak this protocol, or may not take part, and is kept nevertheless: no deadline, never
+    /// established.
     Stranger,
     /// The peer refused, or said goodbye.
     Refused,

@@ -12,6 +12,9 @@ use crate::time::{Instant, WallTime};
 #[derive(Debug)]
 struct Puppet;
 
+/// Whoever is refused for this may stay as a stranger.
+const STRANGER: u8 = 200;
+
 type TestStep = Step<u8, &'static str>;
 
 impl Handshake for Puppet {
@@ -30,6 +33,9 @@ impl Handshake for Puppet {
 
     fn answer(&mut self, verdict: Result<(), u8>, cx: &mut Context<'_, TestStep>) {
         cx.emit(Step::Emit(if verdict.is_ok() { "ack" } else { "nack" }));
+        if verdict == Err(STRANGER) {
+            cx.emit(Step::Stranger);
+        }
     }
 
     fn close(&mut self, _: u8, cx: &mut Context<'_, TestStep>) {
@@ -264,6 +270,15 @@ fn e8_a_stranger_is_kept_without_deadline_while_it_is_in_use() {
     assert_eq!(bench.at(3660 * SECOND - 1), []);
     assert_eq!(bench.at(3660 * SECOND), [Output::Close(Ended::Idle)]);
     assert_eq!(bench.stats().idle, 1);
+}
+
+#[test]
+fn a_peer_that_may_not_take_part_may_stay_as_a_stranger() {
+    let mut bench = Bench::new(Config::default());
+    bench.step(Step::Identified(9));
+    let outputs = bench.answer(9, Err(STRANGER));
+    assert_eq!(outputs, [Output::Emit("nack"), Output::Stranger { peer: Some(9) }]);
+    assert_eq!(bench.at(60 * SECOND), [Output::Close(Ended::Idle)]);
 }
 
 #[test]

@@ -246,13 +246,14 @@ impl Handshake for Establishment {
     }
 
     fn answer(&mut self, verdict: Result<(), Refusal>, cx: Cx<'_, '_>) {
-        if !self.terms.required {
-            if verdict.is_ok() {
-                cx.emit(Step::Established);
-            }
-            return;
-        }
         match verdict {
+            Ok(()) if !self.terms.required => cx.emit(Step::Established),
+            // Registration gates protocols, not connections (`identity-and-content` 2.1).
+            Err(refusal) if !self.terms.required => {
+                if refusal.motive == Motive::Registration {
+                    cx.emit(Step::Stranger);
+                }
+            }
             Ok(()) => {
                 self.sent_answer = true;
                 send(&Message::Ack { version: VERSION }, cx);

@@ -247,7 +247,7 @@ impl Node {
         self.update_busy(peer, cx);
     }
 
-    /// A plain libp2p peer: its link stays, in the lowest quota.
+    /// A plain libp2p peer, or one that may not take part: its link stays, in the lowest quota.
     fn stranger(&mut self, id: LinkId, cx: &mut Cx<'_>) {
         self.timers.set(Timer::Silent(id), None);
         count(&mut self.stats.strangers);

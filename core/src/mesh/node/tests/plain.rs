@@ -176,3 +176,30 @@ fn registration_is_asked_for_and_lets_a_plain_peer_in() {
     network.command(0, Command::Registered { peer: id(1), registered: true });
     assert_eq!(network.count(0, |event| *event == Event::PeerUp { peer: id(1) }), 1);
 }
+
+#[test]
+fn identity_2_1_registration_gates_protocols_and_not_connections() {
+    let mut network = Network::new(9);
+    network.add(Config { listen: alloc::vec![address(0)], ..Config::solcial() });
+    network.subscribe(0, "t");
+    network.add_raw(&[rpc::PROTOCOL]);
+    let link = network.raw_dial(1, 0);
+    let early = network.raw_open(1, link, rpc::PROTOCOL).unwrap();
+    network.command(0, Command::Registered { peer: id(1), registered: false });
+    network.run(SECOND);
+    let late = network.raw_open(1, link, rpc::PROTOCOL).unwrap();
+    network.run(SECOND);
+    assert!(network.raw_was_reset(1, link, early) && network.raw_was_reset(1, link, late));
+    assert_eq!(network.count(0, |event| matches!(event, Event::PeerUp { .. })), 0);
+    let ping = network.raw_open(1, link, ping::PROTOCOL).unwrap();
+    network.run(100 * SECOND);
+    assert_eq!(network.links(0).len(), 1, "a stranger that pings");
+    network.raw_input(1, link, channel::Input::Reset { stream: ping });
+    network.run(61 * SECOND);
+    assert!(network.links(0).is_empty());
+    // It may have been registered by now.
+    network.raw_dial(1, 0);
+    assert_eq!(network.count(0, |event| *event == Event::Registration { peer: id(1) }), 2);
+    network.command(0, Command::Registered { peer: id(1), registered: true });
+    assert_eq!(network.count(0, |event| *event == Event::PeerUp { peer: id(1) }), 1);
+}
