@@ -8,7 +8,10 @@ mod model;
 mod peer_transcripts;
 mod peers;
 mod recording;
+mod packets;
 mod relay_traces;
+mod relay_transcripts;
+mod rooms;
 mod spoke;
 mod transcripts_of_peers;
 
@@ -29,9 +32,12 @@ fn bob_relay() {
         spoke::group(topic);
         failures::failures(topic);
         channel::channel(topic);
+        packets::packets(topic);
         relay_traces::relay_traces(topic);
         peer_transcripts::peer_transcripts(topic);
         transcripts_of_peers::transcripts(topic);
+        relay_transcripts::transcripts(topic);
+        relay_transcripts::conversations(topic);
     });
 }
 
