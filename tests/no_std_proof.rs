@@ -13,6 +13,9 @@ use core::panic::PanicInfo;
 use core::time::Duration;
 
 use pleach_core::admission::Level;
+use pleach_core::bob::Identity;
+use pleach_core::bob::packet::Uid;
+use pleach_core::bob::relay::Relay;
 use pleach_core::bounded::Bucket;
 use pleach_core::broadcast::Id;
 use pleach_core::channel::identify::Info;
@@ -133,6 +136,9 @@ fn capabilities() {
 }
 
 fn networks() {
+    black_box(Identity::new(bytes::Bytes::new()).is_ok());
+    black_box(Uid::RELAY);
+    black_box::<fn(&Relay) -> Option<Instant>>(Relay::poll_timeout);
     black_box(Command::Shutdown);
     black_box(Motive::of(1));
     black_box(HeadFields::from_body(&[]).is_ok());

@@ -11,6 +11,7 @@
 //! With nightly Rust and its sanitizers, `cargo fuzz run wire_frame --features libfuzzer` does the same.
 //! An input that breaks something goes into `corpus/<target>/` before the fix, and stays there.
 
+pub mod bob_packet;
 pub mod channel;
 pub mod machine;
 pub mod mesh;
@@ -27,6 +28,7 @@ pub type Target = fn(&[u8]);
 
 /// All targets by name: that of their folder in `corpus/` and of their file in `fuzz_targets/`.
 pub const TARGETS: &[(&str, Target)] = &[
+    ("machine_bob_relay", machine::bob_relay),
     ("machine_book", machine::book),
     ("machine_broadcast", machine::broadcast),
     ("machine_channel", machine::channel),
@@ -36,6 +38,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("machine_overlay", machine::overlay),
     ("machine_session", machine::session),
     ("wire_base58", wire::base58),
+    ("wire_bob_packet", bob_packet::packet),
     ("wire_cbor", wire::cbor),
     ("wire_establishment", mesh::establishment),
     ("wire_frame", wire::frame),
