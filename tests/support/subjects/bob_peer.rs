@@ -37,7 +37,7 @@ pub(super) fn relay(choices: &mut Choices<'_>) -> Relay {
     let mut relay = Relay::new(any(), any());
     relay.dial_timeout = patience;
     relay.answer_timeout = patience;
-    relay.wait_timeout = Some(patience).filter(|_| choices.once_in(2));
+    relay.wait_timeout = Some(patience).filter(|_| choices.once_in(8));
     relay.stall_timeout = patience;
     relay.leave_timeout = patience;
     relay.answers_max = ANSWERS_MAX;
@@ -184,14 +184,14 @@ impl<C: Debug> Lines<C> {
             19 => Input::ListenFailed { listener, cause: Cause::AddressInUse },
             20 => Input::Listening { listener, local: any() },
             21 => Input::Opened { link, via: Via::Dialled, local: any(), remote: any() },
-            22 if choices.once_in(4) => {
+            22 if choices.once_in(2) => {
                 self.standing.remove(&link);
                 Input::Closed {
                     link,
                     cause: choices.pick(&[Cause::Finished, Cause::Reset]).unwrap_or(Cause::Other),
                 }
             }
-            23 if choices.once_in(4) => Input::Finished { link },
+            23 if choices.once_in(2) => Input::Finished { link },
             _ => Input::AddressesChanged,
         }
     }
