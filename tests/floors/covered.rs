@@ -13,6 +13,7 @@ const DECODERS: &[(&str, &str)] = &[
     ("bob::spoke::group::Element::decode", "wire_bob_public"),
     ("bob::spoke::secret::Verifier::decode", "wire_bob_public"),
     ("bob::pack::name::Name::TryFrom", "wire_bob_pack"),
+    ("bob::pack::reader::Reader::next_event", "wire_bob_pack"),
     ("bob::packet::decode::Decoder::next", "wire_bob_packet"),
     ("channel::identify::Info::decode", "wire_identify"),
     ("channel::identify::record::PeerRecord::decode", "wire_identify"),

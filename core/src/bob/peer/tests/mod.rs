@@ -1,6 +1,6 @@
 //! Both peers together, with a relay in memory.
 
-pub(crate) mod bench;
-pub(crate) mod world;
+pub(in crate::bob) mod bench;
+pub(in crate::bob) mod world;
 
 mod transfer;
