@@ -280,7 +280,18 @@ impl Guests {
                 Body::ServerShare { .. } => Some((from, Body::ClientValidator { validator: [3; 64] })),
                 Body::ClientValidator { .. } => Some((from, Body::Agreement)),
                 Body::Agreement => Some((from, Body::Accepted)),
-                _ => None,
+                Body::HelloAsServer { .. }
+                | Body::HelloAsClient
+                | Body::ServerIdentity { .. }
+                | Body::ClientIdentity { .. }
+                | Body::ClientShare { .. }
+                | Body::Closed { .. }
+                | Body::Accepted
+                | Body::Refused
+                | Body::RelayFailure(_)
+                | Body::SpokeFailure(_)
+                | Body::Done
+                | Body::Timeout => None,
             });
         }
         answers.into_iter().for_each(|(to, body)| self.say(link, encode(to, body)));
