@@ -7,6 +7,7 @@ use alloc::collections::{BTreeMap, VecDeque};
 use bytes::Bytes;
 
 use super::{Config, Id};
+use crate::bounded::shrink;
 use crate::time::Instant;
 
 /// Up to so many ids are looked through one by one.
@@ -191,10 +192,4 @@ fn offset(serial: Serial, first: Serial) -> Option<usize> {
 
 fn count(len: usize) -> u64 {
     u64::try_from(len).unwrap_or(u64::MAX)
-}
-
-fn shrink<T>(queue: &mut VecDeque<T>) {
-    if queue.capacity() > queue.len().saturating_mul(4).max(8) {
-        queue.shrink_to_fit();
-    }
 }
