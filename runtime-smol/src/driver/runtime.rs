@@ -35,6 +35,9 @@ use crate::store::Store;
 
 /// A piece read from a link, at most.
 const PIECE_MAX: usize = 64 * 1024;
+/// A piece of this length or more is handed on in the buffer it was read into; a shorter one is copied, so that what the
+/// machine keeps costs what it weighs (T-17).
+const LENT_FROM: usize = PIECE_MAX / 4;
 /// Commands taken in a turn.
 const COMMANDS_PER_TURN: usize = 64;
 /// Links accepted in a turn by one listener.
@@ -63,6 +66,7 @@ pub struct Runtime<N: LinkMachine> {
     pub(super) dirty: BTreeSet<LinkId>,
     /// What the machine is to hear next.
     pub(super) inputs: VecDeque<Input<N::Command, N::Answer>>,
+    /// Where the next piece is read into; empty after it was handed on.
     buffer: Vec<u8>,
     next_accepted: u64,
     state: State,
@@ -117,7 +121,7 @@ impl<N: LinkMachine> Runtime<N> {
             deadlines: Deadlines::new(),
             dirty: BTreeSet::new(),
             inputs: VecDeque::new(),
-            buffer: vec![0; PIECE_MAX],
+            buffer: Vec::new(),
             next_accepted: LinkId::ACCEPTED,
             state: State::Running,
         };
@@ -283,6 +287,7 @@ impl<N: LinkMachine> Runtime<N> {
 
     fn read(&mut self, id: LinkId) {
         let Some(Place::Open(link)) = self.links.get_mut(&id) else { return };
+        self.buffer.resize(PIECE_MAX, 0);
         let received = link.read(&mut self.buffer);
         let (closing, over) = (link.is_closing(), link.is_over());
         match received {
@@ -290,7 +295,7 @@ impl<N: LinkMachine> Runtime<N> {
             Received::Bytes(count) => {
                 count_by(&mut self.stats.received_bytes, count);
                 if !closing {
-                    let bytes = Bytes::copy_from_slice(self.buffer.get(..count).unwrap_or_default());
+                    let bytes = self.piece(count);
                     self.feed(Input::Received { link: id, bytes });
                 }
             }
@@ -305,6 +310,16 @@ impl<N: LinkMachine> Runtime<N> {
             }
             Received::Failed(error) => self.close(id, cause_of(&error)),
         }
+    }
+
+    /// The first `count` bytes of the buffer.
+    fn piece(&mut self, count: usize) -> Bytes {
+        if count < LENT_FROM {
+            return Bytes::copy_from_slice(self.buffer.get(..count).unwrap_or_default());
+        }
+        let mut whole = std::mem::take(&mut self.buffer);
+        whole.truncate(count);
+        Bytes::from(whole)
     }
 
     fn dialled(&mut self, id: LinkId, result: Result<Connected, Cause>) {
