@@ -16,17 +16,6 @@ pub enum Fidelity {
     Wire,
 }
 
-/// What becomes of dials to nodes that are gone.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum DeadDials {
-    /// They are refused after one round trip.
-    #[default]
-    Refused,
-    /// Nothing ever answers.
-    Silent,
-}
-
 /// Who publishes.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Sources {
