@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 /// The topics that tests here can read.
-const KNOWN: &[&str] = &["mesh", "overlay", "solcial-content"];
+const KNOWN: &[&str] = &["bob-relay", "mesh", "overlay", "solcial-content"];
 
 /// A topic that is there.
 pub(crate) struct Topic {

@@ -180,7 +180,7 @@ fn parse(packet: &[u8]) -> Result<Packet, DecodeError> {
         }
         0x0d => {
             let byte = reader.u8().map_err(short)?;
-            Body::SpokeFailure(SpokeFailure::of(byte).ok_or(DecodeError::Failure)?)
+            Body::SpokeFailure(SpokeFailure::from_byte(byte).ok_or(DecodeError::Failure)?)
         }
         0x0e => Body::Done,
         0x0f => Body::Timeout,

@@ -14,9 +14,10 @@ use core::fmt;
 
 use bytes::BufMut;
 
+pub use super::spoke::Failure as SpokeFailure;
 use super::{Identity, IdentityError};
 pub use decode::{DecodeError, Decoder};
-pub use failure::{RelayFailure, SpokeFailure};
+pub use failure::RelayFailure;
 
 /// A peer of a relay. Towards the relay it names the destination, from the relay the source.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]

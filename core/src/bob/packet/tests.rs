@@ -25,7 +25,7 @@ fn one_of_each() -> Vec<Packet> {
         Body::Accepted,
         Body::Refused,
         Body::RelayFailure(RelayFailure::NoAgreement(Uid::RELAY)),
-        Body::SpokeFailure(SpokeFailure::Secret),
+        Body::SpokeFailure(SpokeFailure::InvalidSecret),
         Body::Done,
         Body::Timeout,
     ];
