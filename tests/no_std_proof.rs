@@ -39,6 +39,7 @@ use pleach_core::overlay::Priority;
 use pleach_core::peers::Book;
 use pleach_core::peers::dial::Dialler;
 use pleach_core::queue::Outgoing;
+use pleach_core::relay::Pipe;
 use pleach_core::rng::below;
 use pleach_core::session::Closing;
 use pleach_core::stats::count;
@@ -127,6 +128,7 @@ fn capabilities() {
     black_box::<fn(&Book<u8>) -> usize>(Book::len);
     black_box::<fn(&Dialler<u8>) -> usize>(Dialler::len);
     black_box::<Option<Outgoing<u8>>>(None);
+    black_box(Pipe::new(1, 0, 1).copied());
     black_box(Closing::Flush);
 }
 

@@ -120,7 +120,8 @@
 //! - **Networks**: [`mesh`], our own and Solcial's: its wire, its rules, and the node composed from the floor below.
 //! - **Capabilities**, one concept each and generic over who the peers are: [`channel`] (secured, multiplexed links as
 //!   libp2p has them), [`session`] and [`admission`] (the life of a link, and who may be linked), [`peers`] (addresses,
-//!   bans, dials), [`queue`], [`overlay`] (HyParView), [`broadcast`] (Plumtree), [`heads`].
+//!   bans, dials), [`queue`], [`relay`] (a place to meet, and copying between two links), [`overlay`] (HyParView),
+//!   [`broadcast`] (Plumtree), [`heads`].
 //! - **Foundation**: [`machine`], [`link`], [`time`], [`deadline`], [`rng`], [`bounded`], [`stats`], [`ip`], then
 //!   [`identity`] and [`wire`].
 //!
@@ -155,6 +156,7 @@ pub mod heads;
 pub mod overlay;
 pub mod peers;
 pub mod queue;
+pub mod relay;
 pub mod session;
 
 // Floor 3: networks.

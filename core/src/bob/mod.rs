@@ -9,7 +9,8 @@
 //! The side that sends the file is called the *server*, the side that receives it the *client*; both dial the relay.
 //! Each of the three is a machine that speaks the link vocabulary. What they say on the handshake port is [`packet`];
 //! [`public`] and [`spoke`] are the handshake, [`channel`] are the records, [`pack`] is the form in
-//! which the file travels in them. [`server`] and [`client`] are the two peers, [`peer`] what they have in common.
+//! which the file travels in them. [`server`] and [`client`] are the two peers, [`peer`] what they have in common;
+//! [`relay`] introduces them to one another.
 
 pub mod channel;
 pub mod client;
@@ -19,6 +20,7 @@ pub mod packet;
 mod password;
 pub mod peer;
 pub mod public;
+pub mod relay;
 pub mod server;
 pub mod spoke;
 

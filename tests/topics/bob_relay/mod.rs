@@ -1,8 +1,11 @@
-//! `bob-relay/`: SPOKE and the channel. A member that a test does not know is an error; where the other implementation errs
+//! `bob-relay/`: SPOKE, the channel and the relay. A member that a test does not know is an error; where the other implementation errs
 //! (`upstream_defect_or_laxity`), what ours is to do instead is asserted.
 
+mod bench;
 mod channel;
 mod failures;
+mod model;
+mod relay_traces;
 mod spoke;
 
 use std::convert::Infallible;
@@ -22,6 +25,7 @@ fn bob_relay() {
         spoke::group(topic);
         failures::failures(topic);
         channel::channel(topic);
+        relay_traces::relay_traces(topic);
     });
 }
 

@@ -1,0 +1,1 @@
+//! The relay, between hand-made peers.
