@@ -13,6 +13,16 @@ use core::panic::PanicInfo;
 use core::time::Duration;
 
 use pleach_core::admission::Level;
+use pleach_core::bob::Compression;
+use pleach_core::bob::Public;
+use pleach_core::bob::channel::Sealer;
+use pleach_core::bob::pack::Reader as PackReader;
+use pleach_core::bob::public::COUNT_MAX;
+use pleach_core::bob::spoke::Client;
+use pleach_core::bob::spoke::derivation::Derivation;
+use pleach_core::bob::spoke::group::Exponent;
+use pleach_core::bob::spoke::map::from_uniform;
+use pleach_core::bob::spoke::schedule::MainKey;
 use pleach_core::bounded::Bucket;
 use pleach_core::broadcast::Id;
 use pleach_core::channel::identify::Info;
@@ -133,6 +143,15 @@ fn capabilities() {
 }
 
 fn networks() {
+    black_box(COUNT_MAX);
+    black_box(Public::decode(&[]).is_ok());
+    black_box::<fn(Sealer, &mut bytes::BytesMut)>(Sealer::close);
+    black_box::<Option<Client>>(None);
+    black_box::<fn(&mut Derivation, u32) -> Option<_>>(Derivation::advance);
+    black_box(from_uniform(&[0; 32]).times(&Exponent::masked([8; 32])));
+    black_box(MainKey::from_bytes([0; 64]).subkey(0));
+    black_box(Compression::None);
+    black_box(PackReader::new(0).is_complete());
     black_box(Command::Shutdown);
     black_box(Motive::of(1));
     black_box(HeadFields::from_body(&[]).is_ok());

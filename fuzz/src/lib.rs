@@ -11,6 +11,8 @@
 //! With nightly Rust and its sanitizers, `cargo fuzz run wire_frame --features libfuzzer` does the same.
 //! An input that breaks something goes into `corpus/<target>/` before the fix, and stays there.
 
+pub mod bob;
+pub mod bob_pack;
 pub mod channel;
 pub mod machine;
 pub mod mesh;
@@ -36,6 +38,9 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("machine_overlay", machine::overlay),
     ("machine_session", machine::session),
     ("wire_base58", wire::base58),
+    ("wire_bob_public", bob::public),
+    ("wire_bob_record", bob::record),
+    ("wire_bob_pack", bob_pack::pack),
     ("wire_cbor", wire::cbor),
     ("wire_establishment", mesh::establishment),
     ("wire_frame", wire::frame),

@@ -7,10 +7,9 @@
 //! ```
 //!
 //! The side that sends the file is called the *server*, the side that receives it the *client*; both dial the relay.
-//! Each of the three is a machine that speaks the link vocabulary. What they say on the handshake port is [`packet`];
-//! [`public`] and [`spoke`] are the handshake, [`channel`] are the records, [`pack`] is the form in
-//! which the file travels in them. [`server`] and [`client`] are the two peers, [`peer`] what they have in common;
-//! [`relay`] introduces them to one another.
+//! Each of the three is a machine that speaks the link vocabulary: [`Server`], [`Client`] and, in [`relay`], what
+//! introduces them to one another. What they say on the handshake port is [`packet`]; [`public`] and [`spoke`] are the
+//! handshake, [`channel`] the records that carry the file, [`pack`] the form in which it travels.
 
 pub mod channel;
 pub mod client;
@@ -28,4 +27,5 @@ pub use client::Client;
 pub use identity::{Identity, IdentityError};
 pub use pack::{Compression, Name};
 pub use password::Password;
+pub use public::{Cipher, Public};
 pub use server::Server;

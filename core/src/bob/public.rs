@@ -106,8 +106,8 @@ impl From<Short> for PublicError {
 
 impl Public {
     /// Parameters with `count` iterations, `1..=COUNT_MAX`. The salt is to be random. The first cipher protects what
-    /// the server sends, the second what the client does. Only with [`Cipher::Aes256Gcm`]
-    /// first can the other implementation read the file.
+    /// the server sends, the second what the client does. Only with [`Cipher::Aes256Gcm`] first can the other
+    /// implementation read the file.
     pub const fn new(count: u32, ciphers: [Cipher; 2], salt: [u8; 16]) -> Result<Self, PublicError> {
         if count == 0 || count > COUNT_MAX {
             return Err(PublicError::CountOutOfRange);
@@ -170,3 +170,6 @@ impl Public {
         &self.salt
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,5 @@
-//! `bob-relay/`: SPOKE, the channel and the relay. A member that a test does not know is an error; where the other implementation errs
-//! (`upstream_defect_or_laxity`), what ours is to do instead is asserted.
+//! `bob-relay/`: SPOKE, the channel, packets, the relay and its peers. A member that a test does not know is an error;
+//! where the other implementation errs (`upstream_defect_or_laxity`), what ours is to do instead is asserted.
 
 mod bench;
 mod channel;

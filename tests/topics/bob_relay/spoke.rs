@@ -63,7 +63,7 @@ impl Run {
         }
     }
 
-    fn identities(&self) -> (&[u8], &[u8]) {
+    const fn identities(&self) -> (&[u8], &[u8]) {
         (self.client_identity.as_bytes(), self.server_identity.as_bytes())
     }
 
@@ -180,9 +180,8 @@ pub(super) fn group(topic: &mut Topic) {
         topic.cases(&mut file, "scalar_multiplications", |mut case| {
             let bits = array(&mut case, "scalar");
             let point = Element::decode(&array(&mut case, "point")).expect("a point");
-            let published = |value: Value| match value {
-                Value::Null => None,
-                value => Some(value.as_str().and_then(unhex).expect("a point in hex")),
+            let published = |value: Value| {
+                (!value.is_null()).then(|| value.as_str().and_then(unhex).expect("a point in hex"))
             };
             let base = |exponent| {
                 let product = Element::base_times(exponent);

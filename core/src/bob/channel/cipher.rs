@@ -54,7 +54,9 @@ impl RecordCipher {
     /// Encrypts the plaintext of the next record in place; the tag goes behind.
     pub(super) fn seal(&mut self, text: &mut [u8]) -> Result<[u8; TAG], Error> {
         let (associated, text) = (associated(text)?, InOutBuf::from(text));
-        self.left().checked_sub(1).ok_or(Error)?;
+        if self.left() == 0 {
+            return Err(Error);
+        }
         let tag = match &self.aead {
             Aead::Gcm(aead) => aead.encrypt_inout_detached(&self.long_nonce().into(), &associated, text),
             Aead::Ccm(aead) => aead.encrypt_inout_detached(&self.short_nonce().into(), &associated, text),
@@ -67,7 +69,9 @@ impl RecordCipher {
     /// Decrypts the next record in place. A failure leaves the number where it is.
     pub(super) fn open(&mut self, text: &mut [u8], tag: &[u8; TAG]) -> Result<(), Error> {
         let (associated, text, tag) = (associated(text)?, InOutBuf::from(text), tag.into());
-        self.left().checked_sub(1).ok_or(Error)?;
+        if self.left() == 0 {
+            return Err(Error);
+        }
         match &self.aead {
             Aead::Gcm(aead) => aead.decrypt_inout_detached(&self.long_nonce().into(), &associated, text, tag),
             Aead::Ccm(aead) => {

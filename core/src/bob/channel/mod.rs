@@ -47,3 +47,6 @@ pub fn of_server(keys: &Keys, [ours, theirs]: [Cipher; 2]) -> (Sealer, Opener) {
 pub fn of_client(keys: &Keys, [theirs, ours]: [Cipher; 2]) -> (Sealer, Opener) {
     (Sealer::new(ours, keys.of_client()), Opener::new(theirs, keys.of_server()))
 }
+
+#[cfg(test)]
+mod tests;

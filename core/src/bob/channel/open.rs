@@ -20,7 +20,7 @@ pub enum Opened {
     Corrupted,
 }
 
-/// Cuts the stream into records and opens each in place.
+/// Cuts the stream into records and opens each in place. It holds one record at most.
 pub struct Opener {
     /// None once the direction is over.
     cipher: Option<RecordCipher>,
@@ -107,6 +107,12 @@ impl Opener {
         self.record = BytesMut::with_capacity(announced);
         self.announced = Some(announced);
         Some(Ok(announced))
+    }
+
+    /// The bytes that the record under way takes.
+    #[cfg(test)]
+    pub(super) fn buffered(&self) -> usize {
+        self.record.capacity()
     }
 
     fn over(&mut self, how: Opened) -> Opened {

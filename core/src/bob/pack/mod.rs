@@ -37,11 +37,11 @@
 //! # Limits
 //!
 //! - The reader takes one file, not a folder, whose name is a [`Name`] and whose size is at most what it was told.
-//! - It holds 45 KiB from the first entry on, whatever comes. A piece is at most [`PIECE_MAX`] bytes, and nothing is
+//! - It holds at most 43 KiB, whatever comes. A piece is at most [`PIECE_MAX`] bytes, and nothing is
 //!   inflated before it is asked for.
 //! - Declared sizes must be met exactly, and a zlib stream that goes on without content ends the transfer
 //!   ([`QUIET_MAX`]).
-//! - The writer holds 1 KiB without compression and 350 KiB with it.
+//! - The writer holds less than 1 KiB without compression and 320 KiB with it.
 //!
 //! # Strictness
 //!

@@ -36,11 +36,7 @@ impl Writer {
     #[must_use]
     pub fn new(name: &Name, size: u64, compression: Compression) -> Self {
         let mut before = BytesMut::from(HEAD.as_slice());
-        let length = u64::try_from(name.as_bytes().len()).unwrap_or(u64::MAX);
-        entry::encode(entry::TAG, length, &mut before);
-        let mut tag = Deflater::new(length, compression, &mut before);
-        tag.write(name.as_bytes(), &mut before);
-        tag.finish(&mut before);
+        write_tag(name.as_bytes(), compression, &mut before);
         entry::encode(entry::BLOB, size, &mut before);
         let content = Deflater::new(size, compression, &mut before);
         Self { before, content, remaining: size, finished: false, sha1: Sha1::new() }
@@ -84,6 +80,14 @@ impl Writer {
         write(&mut self.content, out);
         self.sha1.update(out.get(start..).unwrap_or_default());
     }
+}
+
+fn write_tag(name: &[u8], compression: Compression, out: &mut BytesMut) {
+    let length = u64::try_from(name.len()).unwrap_or(u64::MAX);
+    entry::encode(entry::TAG, length, out);
+    let mut stream = Deflater::new(length, compression, out);
+    stream.write(name, out);
+    stream.finish(out);
 }
 
 impl fmt::Display for WriteError {

@@ -25,6 +25,8 @@ pub use stage::Stage;
 pub(super) use farewell::{FAILING, Farewell, Word};
 pub(super) use hall::Hall;
 pub(super) use room::is_routable;
+#[cfg(test)]
+pub(super) use way::{HALL, ROOM};
 pub(super) use way::{News, Way};
 
 #[cfg(test)]

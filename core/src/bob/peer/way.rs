@@ -64,8 +64,8 @@ pub(in crate::bob) enum News<C> {
 }
 
 /// The links: a peer has two in its life.
-pub(super) const HALL: LinkId = LinkId(0);
-pub(super) const ROOM: LinkId = LinkId(1);
+pub(in crate::bob) const HALL: LinkId = LinkId(0);
+pub(in crate::bob) const ROOM: LinkId = LinkId(1);
 
 impl Way {
     pub(in crate::bob) fn new(relay: Relay) -> Self {

@@ -105,12 +105,6 @@ impl Guesses {
         self.due.next()
     }
 
-    /// How many addresses are remembered.
-    #[cfg(test)]
-    pub(super) fn len(&self) -> usize {
-        self.hosts.len()
-    }
-
     fn arm(&mut self, host: &Host) {
         let Some(tries) = self.hosts.get(host) else { return };
         let due = (!tries.waiting.is_empty()).then(|| tries.last + self.delay(tries));

@@ -53,3 +53,6 @@ pub use server::{Response, Server};
 const SERVER_VALIDATOR: u64 = 2;
 /// The number of the subkey that the client sends.
 const CLIENT_VALIDATOR: u64 = 3;
+
+#[cfg(test)]
+mod tests;

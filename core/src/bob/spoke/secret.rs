@@ -34,7 +34,8 @@ impl Deriving {
     }
 
     /// Does at most so many iterations, of which there are `4 * public.count()`. Returns the secret from the call that
-    /// completes it, and nothing ever after.
+    /// completes it, and nothing ever after. A processor with instructions for SHA-256 takes some 0.2 microseconds for
+    /// one, so the largest count takes it most of a second.
     pub fn advance(&mut self, iterations: u32) -> Option<Secret> {
         let derived = self.derivation.advance(iterations)?;
         Secret::from_derived(self.public, &derived)

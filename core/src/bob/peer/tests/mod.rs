@@ -1,6 +1,6 @@
 //! Both peers together, with a relay in memory.
 
-pub(crate) mod relay;
+pub(crate) mod bench;
 pub(crate) mod world;
 
 mod transfer;

@@ -1,0 +1,3 @@
+//! The libFuzzer program of `wire_bob_pack`.
+#![no_main]
+libfuzzer_sys::fuzz_target!(|data: &[u8]| pleach_fuzz::bob_pack::pack(data));
