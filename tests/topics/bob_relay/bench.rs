@@ -39,7 +39,6 @@ pub(crate) struct Bench {
     now: Instant,
     rng: ChaCha8Rng,
     next: u64,
-    deadlines: BTreeMap<LinkId, Instant>,
     open: BTreeSet<LinkId>,
     actions: Vec<Action>,
     /// What every registered peer is called.
@@ -55,7 +54,6 @@ impl Bench {
             now: Instant::from_micros(1),
             rng: ChaCha8Rng::seed_from_u64(0),
             next: LinkId::ACCEPTED,
-            deadlines: BTreeMap::new(),
             open: BTreeSet::new(),
             actions: Vec::new(),
             names: BTreeMap::new(),
@@ -71,7 +69,6 @@ impl Bench {
         self.next += 1;
         self.now += Duration::from_millis(1);
         self.open.insert(link);
-        self.deadlines.insert(link, self.now + TIMEOUT);
         let via = Via::Accepted { listener: ListenerId(port) };
         let local = Address::Socket(([127, 0, 0, 1], 9000).into());
         self.call(Some(Input::Opened { link, via, local, remote: Address::Socket(from) }));
@@ -97,15 +94,13 @@ impl Bench {
         std::mem::take(&mut self.actions)
     }
 
-    /// The time of a link is over.
+    /// The time of a link is over, or that of the room in which it waits.
     pub(crate) fn expire(&mut self, link: LinkId) -> Vec<Action> {
-        self.now = self.now.max(self.deadlines.get(&link).copied().unwrap_or(self.now));
-        self.call(None);
+        while self.open.contains(&link) {
+            self.now = self.relay.poll_timeout().expect("an open link has a deadline");
+            self.call(None);
+        }
         std::mem::take(&mut self.actions)
-    }
-
-    pub(crate) fn is_open(&self, link: LinkId) -> bool {
-        self.open.contains(&link)
     }
 
     /// One call, and what the driver reports after it: all is written at once, links close at once.
@@ -151,7 +146,7 @@ impl Bench {
 }
 
 /// The pieces of a read.
-fn cut<'a>(mut bytes: &'a [u8], cuts: Option<&mut ChaCha8Rng>) -> Vec<&'a [u8]> {
+pub(crate) fn cut<'a>(mut bytes: &'a [u8], cuts: Option<&mut ChaCha8Rng>) -> Vec<&'a [u8]> {
     let Some(rng) = cuts else { return vec![bytes] };
     let mut pieces = Vec::new();
     while !bytes.is_empty() {

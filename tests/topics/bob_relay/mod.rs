@@ -5,7 +5,10 @@ mod bench;
 mod channel;
 mod failures;
 mod model;
+mod packets;
 mod relay_traces;
+mod relay_transcripts;
+mod rooms;
 mod spoke;
 
 use std::convert::Infallible;
@@ -26,6 +29,9 @@ fn bob_relay() {
         failures::failures(topic);
         channel::channel(topic);
         relay_traces::relay_traces(topic);
+        packets::packets(topic);
+        relay_transcripts::transcripts(topic);
+        relay_transcripts::conversations(topic);
     });
 }
 

@@ -22,6 +22,21 @@ pub(crate) struct Model {
     /// Client and server that has agreed.
     agreed: BTreeSet<(Uid, Uid)>,
     actions: Vec<Action>,
+    /// What client and server of each pair are called that has a room.
+    pub(crate) pairs: Vec<[Identity; 2]>,
+    /// Servers that left without a word.
+    left: usize,
+    /// Where upstream would have done something else.
+    pub(crate) corrections: BTreeSet<Correction>,
+}
+
+/// A rule by which we do not do what upstream does.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) enum Correction {
+    /// 6.5: an acceptance counts only after an agreement.
+    Unagreed,
+    /// 6.8: one that has left is not announced, and its candidates are told.
+    Left,
 }
 
 impl Model {
@@ -39,6 +54,18 @@ impl Model {
             }
         }
         std::mem::take(&mut self.actions)
+    }
+
+    /// The one to which `link` sends an acceptance without its agreement, with the agreement that is missing.
+    pub(crate) fn missing_agreement(&self, link: LinkId, bytes: &[u8]) -> Option<(LinkId, Vec<u8>)> {
+        let (mut decoder, mut rest) = (Decoder::new(), Bytes::copy_from_slice(bytes));
+        let packet = decoder.next(&mut rest).ok()??;
+        let (client, server) = (self.uid(link)?, packet.uid);
+        let (to, _) = self.servers.get(&server)?;
+        let is_missing = packet.body == Body::Accepted && !self.agreed.contains(&(client, server));
+        let mut agreement = BytesMut::new();
+        Packet { uid: client, body: Body::Agreement }.encode(&mut agreement).expect("it has no identity");
+        is_missing.then(|| (*to, agreement.to_vec()))
     }
 
     pub(crate) fn end(&mut self, link: LinkId) -> Vec<Action> {
@@ -71,17 +98,22 @@ impl Model {
     /// 6.7, 6.8.
     fn gone(&mut self, link: LinkId, last_word: Option<Body>) {
         let uid = self.uid(link);
-        if let (Some(_), Some(body)) = (uid, last_word) {
-            self.send(link, Uid::RELAY, body);
+        if let (Some(_), Some(body)) = (uid, &last_word) {
+            self.send(link, Uid::RELAY, body.clone());
         }
         self.close(link);
         let Some(uid) = uid else { return };
+        let has_left = last_word.is_none();
+        self.left += usize::from(has_left && self.servers.contains_key(&uid));
         let candidates = self.candidates.clone();
         self.forget(uid);
         for (client, server) in candidates {
             let told = if client == uid { self.servers.get(&server).map(|(link, _)| *link) } else { None };
             let told = if server == uid { self.clients.get(&client).copied() } else { told };
             if let Some(told) = told {
+                if has_left {
+                    self.corrections.insert(Correction::Left);
+                }
                 self.send(told, Uid::RELAY, Body::Closed { peer: uid });
             }
         }
@@ -145,6 +177,9 @@ impl Model {
             None => self.next_uid(),
         };
         self.clients.insert(uid, link);
+        if self.left > 0 {
+            self.corrections.insert(Correction::Left);
+        }
         let identity = self.identity(link);
         self.send(link, Uid::RELAY, Body::ClientIdentity { identity });
         for server in self.servers.keys().copied().collect::<Vec<_>>() {
@@ -175,7 +210,12 @@ impl Model {
     /// 6.4 to 6.6.
     fn client_says(&mut self, link: LinkId, client: Uid, server: Uid, to: LinkId, body: Body) {
         match &body {
-            Body::Accepted if self.agreed.contains(&(client, server)) => {
+            Body::Accepted if !self.agreed.contains(&(client, server)) => {
+                self.corrections.insert(Correction::Unagreed);
+                return;
+            }
+            Body::Accepted => {
+                self.pairs.push([self.identity(link), self.identity(to)]);
                 self.forget(client);
                 self.forget(server);
                 self.send(to, client, body);

@@ -145,7 +145,10 @@ impl Relay {
             }
             let how = if why == Departure::Slow { How::Abort } else { How::Flush };
             self.close(id, how, cx);
-            self.tell_candidates(&peer, cx);
+            // A relay that shuts down tells each that it goes itself.
+            if why != Departure::Shutdown {
+                self.tell_candidates(&peer, cx);
+            }
             cx.emit(Output::Event(Event::Departed { uid: peer.uid, why }));
         } else {
             self.close(id, How::Flush, cx);
