@@ -5,7 +5,7 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::scenario::{Miss, Scenario};
-use crate::{broadcast, summary};
+use crate::{bob, broadcast, summary};
 
 /// How far a run has come.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -25,6 +25,8 @@ pub enum Stage {
     WarmUp,
     /// This message was published.
     Broadcast(u32),
+    /// So many people have come.
+    Arrivals(u32),
     /// Nothing is started any more.
     Drain,
 }
@@ -34,6 +36,7 @@ impl fmt::Display for Stage {
         match self {
             Self::WarmUp => f.write_str("warm-up"),
             Self::Broadcast(number) => write!(f, "broadcast {number}"),
+            Self::Arrivals(number) => write!(f, "{number} arrived"),
             Self::Drain => f.write_str("drain"),
         }
     }
@@ -56,6 +59,8 @@ pub struct Outcome<S = Summary> {
 pub enum Summary {
     /// Of broadcasts.
     Broadcast(Box<summary::Summary>),
+    /// Of file transfers through a relay of Bob's.
+    BobRelay(Box<bob::Summary>),
 }
 
 impl<S> Outcome<S> {
@@ -76,6 +81,7 @@ impl Summary {
     pub fn forget_memory(&mut self) {
         match self {
             Self::Broadcast(summary) => summary.bytes_per_node = None,
+            Self::BobRelay(_) => {}
         }
     }
 }
@@ -91,6 +97,10 @@ pub fn run(scenario: &Scenario, seed: u64, watch: &mut dyn FnMut(Progress)) -> O
         Scenario::Broadcast(scenario) => broadcast::run(scenario, seed, watch).map(|mut summary| {
             summary.events_per_second = per_second(summary.events);
             Summary::Broadcast(Box::new(summary))
+        }),
+        Scenario::BobRelay(scenario) => bob::run(scenario, seed, watch).map(|mut summary| {
+            summary.events_per_second = per_second(summary.events);
+            Summary::BobRelay(Box::new(summary))
         }),
     }
 }

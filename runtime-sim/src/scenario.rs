@@ -3,6 +3,7 @@
 //! The key `workload` says of which kind a scenario is. Each kind is a type of its own, with its keys and those that
 //! all have ([`keys`]); a key of another kind is an error that names the accepted ones.
 
+pub mod bob_relay;
 pub mod broadcast;
 mod expect;
 mod keys;
@@ -13,6 +14,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+pub use bob_relay::BobRelay;
 pub use broadcast::Broadcast;
 pub use expect::{Miss, Range};
 pub use values::{Fidelity, Share, Sources};
@@ -20,11 +22,12 @@ pub use values::{Fidelity, Share, Sources};
 use keys::Keys;
 
 /// The scenarios that come with the program: name and text.
-pub const BUILT_IN: [(&str, &str); 4] = [
+pub const BUILT_IN: [(&str, &str); 5] = [
     ("stable", include_str!("../scenarios/stable.toml")),
     ("many-sources", include_str!("../scenarios/many-sources.toml")),
     ("mass-kill", include_str!("../scenarios/mass-kill.toml")),
     ("churn", include_str!("../scenarios/churn.toml")),
+    ("bob-relay", include_str!("../scenarios/bob-relay.toml")),
 ];
 
 /// What is simulated, by kind.
@@ -33,6 +36,8 @@ pub const BUILT_IN: [(&str, &str); 4] = [
 pub enum Scenario {
     /// Broadcasts over an overlay.
     Broadcast(Box<Broadcast>),
+    /// File transfers through a relay of Bob's.
+    BobRelay(Box<BobRelay>),
 }
 
 /// The kinds of scenarios.
@@ -42,6 +47,8 @@ pub enum Workload {
     /// [`Broadcast`].
     #[default]
     Broadcast,
+    /// [`BobRelay`].
+    BobRelay,
 }
 
 /// Why a scenario cannot be run.
@@ -100,6 +107,7 @@ impl Scenario {
         let Head { workload } = toml::from_str(text).map_err(|error| invalid(error.to_string()))?;
         Ok(match workload {
             Workload::Broadcast => Self::Broadcast(Box::new(Broadcast::read(file, text, settings)?)),
+            Workload::BobRelay => Self::BobRelay(Box::new(BobRelay::read(file, text, settings)?)),
         })
     }
 
@@ -108,6 +116,7 @@ impl Scenario {
     pub fn about(&self) -> &str {
         match self {
             Self::Broadcast(scenario) => &scenario.about,
+            Self::BobRelay(scenario) => &scenario.about,
         }
     }
 }

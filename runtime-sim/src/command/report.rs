@@ -1,5 +1,6 @@
 //! What people read: the header, the table, a line for each run of a band.
 
+mod bob_relay;
 mod broadcast;
 
 use serde_json::Value;
@@ -32,6 +33,7 @@ pub(super) fn failure(outcome: &Outcome, replay: &str) -> String {
 pub(super) fn table(outcome: &Outcome) -> String {
     let rows = match &outcome.summary {
         Summary::Broadcast(summary) => broadcast::rows(summary),
+        Summary::BobRelay(summary) => bob_relay::rows(summary),
     };
     let rows: Vec<_> = rows.into_iter().filter(|(_, value)| !value.is_empty()).collect();
     let width = rows.iter().map(|(name, _)| name.len()).max().unwrap_or_default();
@@ -43,6 +45,7 @@ pub(super) fn table(outcome: &Outcome) -> String {
 pub(super) fn details(outcome: &Outcome) -> (&'static str, Vec<Value>) {
     match &outcome.summary {
         Summary::Broadcast(summary) => ("broadcast", broadcast::details(summary)),
+        Summary::BobRelay(summary) => ("transfer", bob_relay::details(summary)),
     }
 }
 
@@ -51,6 +54,7 @@ pub(super) fn line(seed: u64, outcome: &Outcome) -> String {
     let verdict = if outcome.is_good() { "ok" } else { "FAILED" };
     let figures = match &outcome.summary {
         Summary::Broadcast(summary) => broadcast::line(summary),
+        Summary::BobRelay(summary) => bob_relay::line(summary),
     };
     format!("{seed:>6}  {verdict:6}  {figures}\n")
 }

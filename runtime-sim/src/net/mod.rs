@@ -7,6 +7,7 @@
 //!
 //! Only byte streams are carried: datagrams and message links are counted as unsupported and go nowhere.
 
+pub mod adapt;
 mod connection;
 mod host;
 

@@ -22,13 +22,18 @@ impl Machine for Puppet {
     type Output = Order;
 
     fn handle(&mut self, input: Self::Input, cx: &mut Context<'_, Order>) {
-        if let Input::Command(orders) = input {
-            return orders.into_iter().for_each(|order| cx.emit(order));
-        }
         if let (true, Input::Received { link, bytes }) = (self.echo, &input) {
             cx.emit(Output::Send { link: *link, bytes: bytes.clone() });
         }
-        cx.emit(Output::Event(Box::new(without_commands(input))));
+        let mut orders = Vec::new();
+        let heard = adapt::lower(input, |wanted| {
+            orders = wanted;
+            None
+        });
+        orders.into_iter().for_each(|order| cx.emit(order));
+        if let Some(heard) = heard {
+            cx.emit(Output::Event(Box::new(heard)));
+        }
     }
 
     fn handle_timeout(&mut self, cx: &mut Context<'_, Order>) {
@@ -40,23 +45,6 @@ impl Machine for Puppet {
 
     fn poll_timeout(&self) -> Option<Instant> {
         self.deadline
-    }
-}
-
-fn without_commands(input: Input<Vec<Order>, u8>) -> Input<(), u8> {
-    match input {
-        Input::Command(_) => Input::Command(()),
-        Input::Listening { listener, local } => Input::Listening { listener, local },
-        Input::ListenFailed { listener, cause } => Input::ListenFailed { listener, cause },
-        Input::Opened { link, via, local, remote } => Input::Opened { link, via, local, remote },
-        Input::Received { link, bytes } => Input::Received { link, bytes },
-        Input::Message { link, kind, bytes } => Input::Message { link, kind, bytes },
-        Input::Written { link, count } => Input::Written { link, count },
-        Input::Finished { link } => Input::Finished { link },
-        Input::Closed { link, cause } => Input::Closed { link, cause },
-        Input::Datagram { socket, from, bytes } => Input::Datagram { socket, from, bytes },
-        Input::AddressesChanged => Input::AddressesChanged,
-        Input::Answer { query, answer } => Input::Answer { query, answer },
     }
 }
 

@@ -3,7 +3,9 @@ use crate::net::DeadDials;
 
 fn parse(text: &str, settings: &[&str]) -> Result<Broadcast, ScenarioError> {
     let settings: Vec<_> = settings.iter().map(|setting| (*setting).to_owned()).collect();
-    let Scenario::Broadcast(scenario) = Scenario::parse("mine.toml", text, &settings)?;
+    let Scenario::Broadcast(scenario) = Scenario::parse("mine.toml", text, &settings)? else {
+        panic!("it is of another kind")
+    };
     Ok(*scenario)
 }
 
@@ -28,6 +30,7 @@ fn built_in_scenarios_are_valid_and_say_what_they_are() {
             Scenario::Broadcast(scenario) => {
                 scenario.expect != broadcast::Bounds::default() || !scenario.expect_when.is_empty()
             }
+            Scenario::BobRelay(scenario) => scenario.expect != bob_relay::Bounds::default(),
         };
         assert!(expects, "{name}");
     }

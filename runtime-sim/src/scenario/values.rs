@@ -38,6 +38,13 @@ pub struct Share(u32);
 impl Share {
     const WHOLE: u32 = 1_000_000;
 
+    /// So many percent; 100 at most.
+    #[must_use]
+    pub const fn percent(percent: u8) -> Self {
+        let percent = if percent > 100 { 100 } else { percent };
+        Self(percent as u32 * (Self::WHOLE / 100))
+    }
+
     /// This share of `number`, rounded to the nearest.
     #[must_use]
     pub fn of(self, number: u32) -> u32 {
