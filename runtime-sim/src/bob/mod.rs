@@ -14,14 +14,14 @@ mod people;
 mod plan;
 mod summary;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use pleach_core::Instant;
 use pleach_core::bob::relay::{self, Relay};
-use pleach_core::bob::{client, server};
+use pleach_core::bob::{client, peer, server};
 use pleach_core::link::{Address, ListenerId};
 
 use crate::clock::millis;
@@ -33,7 +33,7 @@ use actor::{Actor, Liar, Order, Report};
 use check::{Broken, Checks, Circumstances, End, Fate, judge};
 use hostile::Hostile;
 use people::{Receiver, Sender};
-use plan::{Part, Plan, Step, Who};
+use plan::{Fault, Part, Plan, Step, Who};
 
 pub use check::{Checked, Ending};
 pub use summary::{Summary, Times, Transfer};
@@ -49,6 +49,9 @@ const ROOM: SocketAddr = SocketAddr::new(RELAY_IP, 9001);
 const HANDSHAKE_LISTENER: ListenerId = ListenerId(0);
 /// Its listener at the room port.
 const ROOM_LISTENER: ListenerId = ListenerId(1);
+
+/// How exactly faults hit the moment that they wait for.
+const STRIDE: Duration = Duration::from_millis(10);
 
 /// Runs a scenario with a seed.
 pub fn run(scenario: &BobRelay, seed: u64, watch: &mut dyn FnMut(Progress)) -> Outcome<Summary> {
@@ -83,8 +86,8 @@ struct Drive<'a> {
     stage: Stage,
     /// Hosts that have come, the relay left out: they are numbered from 1.
     joined: usize,
-    /// What the relay had done when it stopped.
-    relay_stopped: bool,
+    /// What the relay had counted when it stopped.
+    relay_stopped: Option<relay::Stats>,
     crashed: usize,
     frozen: usize,
 }
@@ -96,12 +99,21 @@ struct Ears {
     fates: Vec<Option<Fate>>,
     wrong_password: u64,
     refused: u64,
-    /// The relay's own figures are those of its events as well: they survive its end.
     rooms: u64,
     bytes: u64,
-    registered: u64,
     /// Hostile hosts that reached the relay.
     hostile: BTreeSet<u32>,
+    /// Hosts that are to stop.
+    faults: BTreeMap<usize, Doom>,
+}
+
+/// When a host stops.
+#[derive(Clone, Copy, Debug)]
+enum Doom {
+    /// When it has come that far.
+    When(Fault),
+    /// It has: then.
+    At(Instant, Stop),
 }
 
 impl<'a> Drive<'a> {
@@ -122,8 +134,8 @@ impl<'a> Drive<'a> {
             refused: 0,
             rooms: 0,
             bytes: 0,
-            registered: 0,
             hostile: BTreeSet::new(),
+            faults: plan.faults.iter().map(|(host, fault)| (*host, Doom::When(*fault))).collect(),
         };
         for (number, pair) in plan.pairs.iter().enumerate() {
             ears.checks.pair(number, pair);
@@ -136,17 +148,19 @@ impl<'a> Drive<'a> {
             ears,
             stage: Stage::Arrivals(0),
             joined: 0,
-            relay_stopped: false,
+            relay_stopped: None,
             crashed: 0,
             frozen: 0,
         }
     }
 
-    /// Runs until `to`, a second at a time.
+    /// Runs until `to`, a little at a time, and stops hosts that have come as far as they may.
     fn advance(&mut self, to: Instant, watch: &mut dyn FnMut(Progress)) {
         while self.net.now() < to {
-            let until = to.min(self.net.now() + Duration::from_secs(1));
+            let stride = if self.ears.faults.is_empty() { Duration::from_secs(1) } else { STRIDE };
+            let until = to.min(self.net.now() + stride);
             self.net.run_until(until, &mut self.ears);
+            self.stop_due(until);
             let done_ms = millis(Instant::ORIGIN, until);
             let of_ms = millis(Instant::ORIGIN, self.plan.end);
             watch(Progress { stage: self.stage, done_ms, of_ms });
@@ -159,7 +173,7 @@ impl<'a> Drive<'a> {
             Step::Cancel(host) => self.net.command(node_of(host), Order::Cancel),
             Step::Stop(host, how) => self.stop(host, how),
             Step::StopRelay(how) => {
-                self.relay_stopped = true;
+                self.relay_stopped = self.relay_stats();
                 self.net.stop(RELAY, how);
                 self.count(how);
             }
@@ -191,6 +205,19 @@ impl<'a> Drive<'a> {
             None => self.net.add(actor, 0),
         };
         self.stage = Stage::Arrivals(u32::try_from(self.joined).unwrap_or(u32::MAX));
+    }
+
+    /// Stops hosts whose fault has come.
+    fn stop_due(&mut self, now: Instant) {
+        let due = self.ears.faults.iter().filter_map(|(host, doom)| match doom {
+            Doom::At(at, how) if *at <= now => Some((*host, *how)),
+            Doom::At(..) | Doom::When(_) => None,
+        });
+        let due: Vec<_> = due.collect();
+        for (host, how) in due {
+            self.ears.faults.remove(&host);
+            self.stop(host, how);
+        }
     }
 
     fn stop(&mut self, host: usize, how: Stop) {
@@ -227,7 +254,7 @@ impl<'a> Drive<'a> {
             people += fates.len() as u64;
             let is_touched = squatted.contains(&number) || fates.iter().any(|fate| fate.stopped);
             let lied_to = self.scenario.relay == Conduct::Lying;
-            let disturbed = is_touched || lied_to || self.relay_stopped;
+            let disturbed = is_touched || lied_to || self.relay_stopped.is_some();
             let circumstances = Circumstances { disturbed, lied_to };
             let end = judge(number, pair, &fates, circumstances, &mut broken);
             summary.add(self.transfer(number, end, !disturbed, &fates));
@@ -256,51 +283,28 @@ impl<'a> Drive<'a> {
         Transfer { pair, bytes, end, undisturbed, took_ms, people }
     }
 
+    /// What the relay has counted, or had when it stopped.
+    fn relay_stats(&self) -> Option<relay::Stats> {
+        let relay = self.net.machine(RELAY).and_then(Actor::relay);
+        relay.map(|relay| *relay.stats()).or(self.relay_stopped)
+    }
+
     /// What everybody has counted.
     fn figures(&self) -> Summary {
-        let programs = self.ears.hostile.iter().filter_map(|node| {
-            let host = self.plan.hosts.get((*node as usize).checked_sub(1)?)?;
-            if let Who::Hostile(program) = &host.who { Some(*program) } else { None }
-        });
-        let mut summary = Summary {
+        Summary {
             crashed: self.crashed,
             frozen: self.frozen,
             hostile: self.scenario.hostile as usize,
-            programs: programs.collect::<BTreeSet<_>>().len(),
+            hostile_heard: self.ears.hostile.len(),
             wrong_password: self.ears.wrong_password,
             refused: self.ears.refused,
-            registered: self.ears.registered,
             rooms: self.ears.rooms,
             bytes: self.ears.bytes,
             events: self.net.totals().events,
             digest: self.net.digest().to_string(),
+            relay: self.relay_stats().iter().flat_map(relay::Stats::iter).collect(),
             ..Summary::default()
-        };
-        if let Some(relay) = self.net.machine(RELAY).and_then(Actor::relay) {
-            let stats = relay.stats();
-            summary.forwarded = stats.forwarded;
-            summary.dropped = [
-                stats.dropped_unregistered,
-                stats.dropped_direction,
-                stats.dropped_unknown,
-                stats.dropped_role,
-                stats.dropped_identity,
-                stats.dropped_flooding,
-                stats.dropped_unagreed,
-                stats.dropped_rooms,
-            ]
-            .iter()
-            .sum();
-            summary.links_refused = stats.refused
-                + stats.evicted
-                + stats.malformed
-                + stats.hellos_excessive
-                + stats.lines_unknown
-                + stats.lines_too_long
-                + stats.lines_foreign;
-            summary.guesses_slowed = stats.guesses_delayed + stats.guesses_cut + stats.guesses_dropped;
         }
-        summary
     }
 }
 
@@ -310,10 +314,23 @@ fn node_of(host: usize) -> u32 {
 }
 
 impl Ears {
+    /// Somebody has come so far.
+    fn comes_to(&mut self, at: Instant, node: u32, stage: peer::Stage) {
+        let doom = (node as usize).checked_sub(1).and_then(|host| self.faults.get_mut(&host));
+        if let Some(doom) = doom
+            && let Doom::When(fault) = *doom
+            && fault.stage == stage
+        {
+            *doom = Doom::At(at + fault.after, fault.how);
+        }
+    }
+
     fn ended(&mut self, at: Instant, node: u32, end: End) {
         let host = (node as usize).checked_sub(1);
         if let Some(Some(fate)) = host.and_then(|host| self.fates.get_mut(host)) {
             fate.ended = Some((at, end));
+            // Nothing happens any more to who has ended.
+            self.faults.remove(&(node as usize).saturating_sub(1));
         }
     }
 }
@@ -322,7 +339,6 @@ impl Observer<Report, Infallible, Infallible> for Ears {
     fn event(&mut self, at: Instant, node: u32, report: Report) {
         self.checks.report(&report);
         match report {
-            Report::Relay(relay::Event::Registered { .. }) => self.registered += 1,
             Report::Relay(relay::Event::RoomOpened { .. }) => self.rooms += 1,
             Report::Relay(relay::Event::RoomClosed { bytes, .. }) => self.bytes += bytes,
             Report::Relay(_) => {}
@@ -333,10 +349,12 @@ impl Observer<Report, Infallible, Infallible> for Ears {
             Report::Sender(server::Event::Ended(Err(failure))) => {
                 self.ended(at, node, End::Failed(failure.to_string()));
             }
+            Report::Sender(server::Event::Stage(stage)) => self.comes_to(at, node, stage),
             Report::Sender(_) => {}
             Report::Receiver(client::Event::Ended(Err(failure))) => {
                 self.ended(at, node, End::Failed(failure.to_string()));
             }
+            Report::Receiver(client::Event::Stage(stage)) => self.comes_to(at, node, stage),
             Report::Receiver(_) => {}
             Report::Refused => self.refused += 1,
             Report::Kept { name, content } => self.ended(at, node, End::Kept { name, content }),

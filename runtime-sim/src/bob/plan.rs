@@ -1,11 +1,13 @@
 //! What happens in a run, planned in full before it starts: who comes when, with what, and who stops.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::Bytes;
 use pleach_core::Instant;
 use pleach_core::bob::Compression;
-use pleach_core::rng::{choose_to_front, index, up_to};
+use pleach_core::bob::peer::Stage;
+use pleach_core::rng::{choose_to_front, index, pick, up_to};
 use rand_core::Rng;
 
 use super::hostile::Program;
@@ -18,8 +20,19 @@ use crate::scenario::{BobRelay, Share};
 const HOSTILE_AFTER: Duration = Duration::from_secs(120);
 /// The two of a pair come within this time of each other.
 const APART: Duration = Duration::from_secs(10);
-/// After the last of a pair has come, something may still happen to it for so long.
-const FAULT_AFTER: Duration = Duration::from_secs(3);
+/// A fault comes within this time of the stage that it waits for.
+const FAULT_AFTER: Duration = Duration::from_millis(500);
+/// The stages that a fault may wait for.
+const STAGES: [Stage; 8] = [
+    Stage::Connect,
+    Stage::WaitPeer,
+    Stage::Authenticate,
+    Stage::Confirm,
+    Stage::Meet,
+    Stage::Transfer,
+    Stage::Verify,
+    Stage::Finish,
+];
 /// Pairs behind one address, at most.
 const PAIRS_PER_ADDRESS: usize = 4;
 /// The sizes of the first files: those at which records and buffers begin and end.
@@ -34,6 +47,8 @@ pub(super) struct Plan {
     pub(super) hosts: Vec<Host>,
     /// When what happens, in order.
     pub(super) steps: Vec<(Instant, Step)>,
+    /// Hosts that stop when they have come so far.
+    pub(super) faults: BTreeMap<usize, Fault>,
     /// When the run is over: the relay must have forgotten everybody.
     pub(super) end: Instant,
 }
@@ -98,6 +113,17 @@ pub(super) enum Part {
         /// How long each piece of the file waits to be taken.
         pause: Option<Duration>,
     },
+}
+
+/// A host stops.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Fault {
+    /// Not before it has come so far; if it never does, it does not stop.
+    pub(super) stage: Stage,
+    /// How long after.
+    pub(super) after: Duration,
+    /// How.
+    pub(super) how: Stop,
 }
 
 /// One thing that happens.
@@ -167,14 +193,15 @@ struct Draft {
     host: Host,
     /// Those with the same number share an address.
     address: Option<usize>,
-    then: Option<(Instant, Then)>,
+    then: Option<Then>,
 }
 
 /// What happens to a host later.
 #[derive(Clone, Copy)]
 enum Then {
-    Cancel,
-    Stop(Stop),
+    Cancel(Instant),
+    Stop(Instant, Stop),
+    Fault(Fault),
 }
 
 struct Planner<'a> {
@@ -219,7 +246,7 @@ impl Planner<'_> {
             add(receiver, Part::Receives { right: false, refuses: 0, thinks, pause: None }, own);
             add(gives_up + Duration::from_secs(1), receives, own);
             if let Some(wrong) = self.drafts.iter_mut().rev().nth(1) {
-                wrong.then = Some((gives_up, Then::Cancel));
+                wrong.then = Some(Then::Cancel(gives_up));
             }
         } else {
             add(receiver, receives, address);
@@ -249,17 +276,16 @@ impl Planner<'_> {
         Pair { password: password.into_bytes(), name, content: content.into(), compression }
     }
 
-    /// One of a pair, whose hosts start at `first`, stops at a random moment.
+    /// One of a pair, whose hosts start at `first`, stops soon after it has come to a random stage.
     fn fault(&mut self, first: usize, stream_number: u32) {
         let mut rng = stream(self.seed, Domain::Churn, stream_number);
         let of_pair = self.drafts.get_mut(first..).unwrap_or_default();
-        let last = of_pair.iter().map(|draft| draft.host.joins).max().unwrap_or_default();
         let Some(victim) = index(&mut rng, of_pair.len()).and_then(|place| of_pair.get_mut(place)) else {
             return;
         };
-        let at = victim.host.joins + up_to(&mut rng, (last + FAULT_AFTER).since(victim.host.joins));
-        let how = if rng.next_u32() % 2 == 0 { Stop::Crash } else { Stop::Freeze };
-        victim.then = Some((at, Then::Stop(how)));
+        let stage = pick(&mut rng, &STAGES).copied().unwrap_or(Stage::Connect);
+        let after = up_to(&mut rng, FAULT_AFTER);
+        victim.then.get_or_insert(Then::Fault(Fault { stage, after, how: how(&mut rng) }));
     }
 
     fn hostile(&mut self) {
@@ -268,20 +294,20 @@ impl Planner<'_> {
         for number in 0..self.scenario.hostile {
             let program = Program::numbered(number);
             let joins = Instant::ORIGIN + up_to(&mut rng, self.scenario.arrive() / 2);
-            let how = if rng.next_u32() % 2 == 0 { Stop::Crash } else { Stop::Freeze };
+            let how = how(&mut rng);
             self.drafts.push(Draft {
                 host: Host { joins, behind: None, who: Who::Hostile(program) },
                 address: None,
-                then: Some((until, Then::Stop(how))),
+                then: Some(Then::Stop(until, how)),
             });
         }
     }
 
     fn finish(mut self, pairs: Vec<Pair>) -> Plan {
         self.drafts.sort_by_key(|draft| draft.host.joins);
-        let mut steps = Vec::new();
+        let (mut steps, mut faults) = (Vec::new(), BTreeMap::new());
         let mut hosts: Vec<Host> = Vec::new();
-        let mut first_of = std::collections::BTreeMap::new();
+        let mut first_of = BTreeMap::new();
         let mut patience = Instant::ORIGIN;
         for Draft { mut host, address, then } in self.drafts {
             let number = hosts.len();
@@ -291,8 +317,11 @@ impl Planner<'_> {
             });
             steps.push((host.joins, Step::Join));
             match then {
-                Some((at, Then::Cancel)) => steps.push((at, Step::Cancel(number))),
-                Some((at, Then::Stop(how))) => steps.push((at, Step::Stop(number, how))),
+                Some(Then::Cancel(at)) => steps.push((at, Step::Cancel(number))),
+                Some(Then::Stop(at, how)) => steps.push((at, Step::Stop(number, how))),
+                Some(Then::Fault(fault)) => {
+                    faults.insert(number, fault);
+                }
                 None => {}
             }
             if let Who::Person(person) = &host.who {
@@ -303,15 +332,18 @@ impl Planner<'_> {
         if self.scenario.relay_crash {
             let mut rng = stream(self.seed, Domain::Churn, 0);
             let at = Instant::ORIGIN + self.scenario.arrive() / 4 + up_to(&mut rng, self.scenario.arrive());
-            let how = if rng.next_u32() % 2 == 0 { Stop::Crash } else { Stop::Freeze };
-            steps.push((at, Step::StopRelay(how)));
+            steps.push((at, Step::StopRelay(how(&mut rng))));
         }
         steps.sort_by_key(|(at, _)| *at);
         let last = steps.last().map_or(Instant::ORIGIN, |(at, _)| *at).max(patience);
         // A link is given up after the relay's patience; a room waits as long for each of its two.
         let end = last + self.scenario.relay_timeout() * 3 + Duration::from_secs(1200);
-        Plan { pairs, hosts, steps, end }
+        Plan { pairs, hosts, steps, faults, end }
     }
+}
+
+fn how(rng: &mut impl Rng) -> Stop {
+    if rng.next_u32() % 2 == 0 { Stop::Crash } else { Stop::Freeze }
 }
 
 #[cfg(test)]

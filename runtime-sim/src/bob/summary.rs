@@ -1,5 +1,7 @@
 //! The figures of a run.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use super::check::{Checked, Ending};
@@ -28,28 +30,20 @@ pub struct Summary {
     pub squatted: usize,
     /// Hostile peers.
     pub hostile: usize,
-    /// Their programs that got as far as the relay.
-    pub programs: usize,
+    /// Of those, hosts that got as far as the relay.
+    pub hostile_heard: usize,
     /// Handshakes of senders with somebody who had another password.
     pub wrong_password: u64,
     /// Offers that were refused.
     pub refused: u64,
-    /// Peers that said hello to the relay.
-    pub registered: u64,
-    /// Packets that it passed on.
-    pub forwarded: u64,
-    /// Packets that it dropped.
-    pub dropped: u64,
-    /// Links that it refused, or closed for what came from them.
-    pub links_refused: u64,
-    /// Handshakes that it made wait, or dropped, as their address has guessed wrong.
-    pub guesses_slowed: u64,
     /// Rooms in which two met.
     pub rooms: u64,
     /// Bytes copied in rooms.
     pub bytes: u64,
     /// Time from the arrival of the last of a pair until its file was over; only pairs that completed.
     pub complete_ms: Times,
+    /// What the relay has counted.
+    pub relay: BTreeMap<&'static str, u64>,
     /// How often each check had something to check.
     pub checked: Checked,
     /// Calls into hosts.

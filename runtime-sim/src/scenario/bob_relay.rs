@@ -46,7 +46,7 @@ scenario! {
         /// Share of the pairs behind one of a few addresses. Default 25%.
         #[serde(default = "default::shared_address")]
         pub shared_address: Share,
-        /// Share of the pairs of which one crashes or freezes. Default 25%.
+        /// Share of the pairs of which one crashes or freezes, soon after it has come to a random stage. Default 30%.
         #[serde(default = "default::faults")]
         pub faults: Share,
         /// Whether the relay is `honest`, or `lying`: it flips a bit of what it copies. Default `honest`.
@@ -151,8 +151,10 @@ bounds! {
     secrets: |summary| Some(summary.checked.secrets as f64),
     /// Handshakes of honest people whose delay was checked.
     waits_checked: |summary| Some(summary.checked.waits as f64),
-    /// Hostile programs that got as far as the relay.
-    programs: |summary| Some(summary.programs as f64),
+    /// Keys of pairs that were looked for.
+    keys: |summary| Some(summary.checked.keys as f64),
+    /// Hostile peers that never got as far as the relay.
+    hostile_unheard: |summary| Some((summary.hostile - summary.hostile_heard) as f64),
     /// People who crashed or froze.
     stopped: |summary| Some((summary.crashed + summary.frozen) as f64),
 }
@@ -194,6 +196,6 @@ mod default {
         Share::percent(25)
     }
     pub(super) const fn faults() -> Share {
-        Share::percent(25)
+        Share::percent(30)
     }
 }

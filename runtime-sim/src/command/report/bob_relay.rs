@@ -49,17 +49,31 @@ fn people_rows(summary: &Summary) -> Vec<Row> {
         ("stopped", format!("{} crashed, {} frozen", summary.crashed, summary.frozen)),
         ("wrong passwords", summary.wrong_password.to_string()),
         ("offers refused", summary.refused.to_string()),
-        ("hostile", format!("{} peers, {} programs", summary.hostile, summary.programs)),
+        ("hostile", format!("{}, {} of them heard", summary.hostile, summary.hostile_heard)),
         ("rooms with a stranger", summary.squatted.to_string()),
     ]
 }
 
 fn relay_rows(summary: &Summary) -> Vec<Row> {
+    let of = |name: &str| summary.relay.get(name).copied().unwrap_or_default();
+    let dropped = summary.relay.iter().filter(|(name, _)| name.starts_with("dropped_"));
+    let dropped: u64 = dropped.map(|(_, count)| count).sum();
     vec![
-        ("registered", summary.registered.to_string()),
-        ("packets", format!("{} forwarded, {} dropped", summary.forwarded, summary.dropped)),
-        ("links refused", summary.links_refused.to_string()),
-        ("guesses slowed", summary.guesses_slowed.to_string()),
+        ("registered", of("registered").to_string()),
+        ("packets", format!("{} forwarded, {dropped} dropped", of("forwarded"))),
+        (
+            "links",
+            format!("{} opened, {} refused, {} malformed", of("opened"), of("refused"), of("malformed")),
+        ),
+        (
+            "guesses",
+            format!(
+                "{} failed, {} delayed, {} cut off",
+                of("guesses_failed"),
+                of("guesses_delayed"),
+                of("guesses_cut")
+            ),
+        ),
         ("rooms", format!("{}, {} bytes copied", summary.rooms, summary.bytes)),
     ]
 }
