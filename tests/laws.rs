@@ -10,6 +10,7 @@ static ALLOCATOR: Counting = Counting;
 
 mod machines {
     use pleach_tests::laws::campaign;
+    use pleach_tests::subjects::bob_relay::Guests;
     use pleach_tests::subjects::book::Acquaintances;
     use pleach_tests::subjects::broadcast::Swarm;
     use pleach_tests::subjects::channel::Line;
@@ -18,6 +19,11 @@ mod machines {
     use pleach_tests::subjects::node::World;
     use pleach_tests::subjects::overlay::Neighbourhood;
     use pleach_tests::subjects::session::Link;
+
+    #[test]
+    fn bob_relay_obeys_the_laws() {
+        campaign::<Guests>(1200, 500);
+    }
 
     #[test]
     fn book_obeys_the_laws() {

@@ -13,6 +13,7 @@
 
 pub mod bob;
 pub mod bob_pack;
+pub mod bob_packet;
 pub mod channel;
 pub mod machine;
 pub mod mesh;
@@ -29,6 +30,7 @@ pub type Target = fn(&[u8]);
 
 /// All targets by name: that of their folder in `corpus/` and of their file in `fuzz_targets/`.
 pub const TARGETS: &[(&str, Target)] = &[
+    ("machine_bob_relay", machine::bob_relay),
     ("machine_book", machine::book),
     ("machine_broadcast", machine::broadcast),
     ("machine_channel", machine::channel),
@@ -41,6 +43,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("wire_bob_public", bob::public),
     ("wire_bob_record", bob::record),
     ("wire_bob_pack", bob_pack::pack),
+    ("wire_bob_packet", bob_packet::packet),
     ("wire_cbor", wire::cbor),
     ("wire_establishment", mesh::establishment),
     ("wire_frame", wire::frame),

@@ -3,6 +3,7 @@
 //! That each subject reaches every state, input and output of its machine is shown by `tests/laws.rs`, which counts them.
 
 use pleach_tests::laws::{self, Subject, Tally};
+use pleach_tests::subjects::bob_relay::Guests;
 use pleach_tests::subjects::book::Acquaintances;
 use pleach_tests::subjects::broadcast::Swarm;
 use pleach_tests::subjects::channel::Line;
@@ -40,6 +41,11 @@ pub fn dialler(data: &[u8]) {
 /// `heads`.
 pub fn heads(data: &[u8]) {
     obeys::<Announcers>(data);
+}
+
+/// `bob::relay`.
+pub fn bob_relay(data: &[u8]) {
+    obeys::<Guests>(data);
 }
 
 /// `channel`.

@@ -86,6 +86,7 @@ impl Plug for Mesh {
             | Event::Done { .. }
             | Event::Validate { .. }
             | Event::Registration { .. }
+            | Event::Admission { .. }
             | Event::PeerUp { .. }
             | Event::PeerDown { .. }
             | Event::NeighborUp { .. }

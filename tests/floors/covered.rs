@@ -13,11 +13,14 @@ const DECODERS: &[(&str, &str)] = &[
     ("bob::spoke::group::Element::decode", "wire_bob_public"),
     ("bob::spoke::secret::Verifier::decode", "wire_bob_public"),
     ("bob::pack::name::Name::TryFrom", "wire_bob_pack"),
+    ("bob::packet::decode::Decoder::next", "wire_bob_packet"),
     ("channel::identify::Info::decode", "wire_identify"),
     ("channel::identify::record::PeerRecord::decode", "wire_identify"),
     ("channel::identify::record::PeerRecord::open", "wire_identify"),
     ("channel::multistream::decode", "wire_multistream"),
     ("channel::noise::payload::Payload::decode", "wire_noise_payload"),
+    ("channel::noise::transport::Frames::next_frame", "machine_channel"),
+    ("channel::yamux::Multiplexer::next_event", "wire_yamux"),
     ("channel::yamux::frame::Header::decode", "wire_yamux"),
     ("identity::keys::Keypair::from_protobuf", "wire_keys"),
     ("identity::keys::PublicKey::from_protobuf", "wire_keys"),
@@ -109,7 +112,7 @@ fn every_machine_obeys_the_laws_and_is_fuzzed() {
 /// Whether a function reads bytes or text into a value, by its name and arguments.
 fn decodes(signature: &Signature) -> bool {
     let named = signature.ident.to_string();
-    let verb = ["decode", "from_", "open", "read", "restore", "validate"];
+    let verb = ["decode", "from_", "next", "open", "read", "restore", "validate"];
     let takes_bytes = references(signature).any(|to| {
         let is_named = ["Bytes", "str", "Reader"].contains(&name(to).as_str());
         let is_slice = matches!(to, Type::Slice(slice) if name(&slice.elem) == "u8");

@@ -168,6 +168,17 @@ impl<P: Copy + Debug + Ord> Table<P> {
         Decision::Accept { evicted: evicted.into_iter().collect() }
     }
 
+    /// Whether [`Table::admit`] would admit the link now. Nothing is counted or changed.
+    pub fn check(&self, link: LinkId, level: Level) -> Result<(), Reason> {
+        let Some((entry, peer)) = self.links.get(&link).and_then(|entry| Some((entry, entry.peer?))) else {
+            return Err(Reason::Forgotten);
+        };
+        if entry.level.is_some() || peer == self.own {
+            return Ok(());
+        }
+        self.decide(link, entry, peer, level).map(|_| ())
+    }
+
     /// May the link take part, at this level? Asked again of an admitted link it only changes the level.
     pub fn admit(&mut self, link: LinkId, level: Level) -> Decision {
         let Some((entry, peer)) = self.links.get(&link).and_then(|entry| Some((*entry, entry.peer?))) else {

@@ -392,6 +392,21 @@ fn e3_order_of_checks_level_before_duplicate_before_quota_before_shutdown() {
 }
 
 #[test]
+fn what_would_be_decided_is_told_without_deciding_it() {
+    let mut table = table(Config { links_max: 1, outgoing_reserved: 0, ..Config::default() });
+    come(&mut table, 1, Level(1));
+    table.dialled(opening(2, v4(2)));
+    assert_eq!(table.check(LinkId(2), Level(1)), Err(Reason::Forgotten), "its key is not proven");
+    table.authenticated(LinkId(2), 2);
+    let before = *table.stats();
+    assert_eq!(table.check(LinkId(2), Level(1)), Err(Reason::Quota));
+    assert_eq!(table.check(LinkId(2), Level(2)), Ok(()));
+    assert_eq!((*table.stats(), table.admitted()), (before, 1));
+    assert_eq!(table.admit(LinkId(2), Level(2)), evicts(1, Reason::Quota));
+    assert_eq!(table.check(LinkId(2), Level(2)), Ok(()));
+}
+
+#[test]
 fn pending_links_are_bounded() {
     let mut table = table(Config { pending_max: 2, ..Config::default() });
     for link in 1..=3 {

@@ -148,6 +148,13 @@ impl Channel {
         if let Phase::Open(session) = &self.phase { session.open_streams() } else { 0 }
     }
 
+    /// Whether a stream other than identify's is open: one of the parent's, or a ping of the peer's. Looks at every
+    /// stream.
+    #[must_use]
+    pub fn is_in_use(&self) -> bool {
+        if let Phase::Open(session) = &self.phase { session.is_in_use() } else { false }
+    }
+
     /// What was seen and shed.
     #[must_use]
     pub fn stats(&self) -> Stats {

@@ -241,6 +241,11 @@ impl Session {
         self.mux.len().max(self.uses.len())
     }
 
+    /// Streams whose protocol is not agreed on may be identify's.
+    pub(super) fn is_in_use(&self) -> bool {
+        self.uses.values().any(|use_| matches!(use_, Use::Application { .. } | Use::Echoing(_)))
+    }
+
     pub(super) const fn stats(&self) -> Stats {
         let mux = self.mux.stats();
         let mut stats = self.stats;

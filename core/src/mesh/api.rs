@@ -55,6 +55,13 @@ pub enum Command {
         /// Whether it may take part.
         registered: bool,
     },
+    /// The answer to [`Event::Admission`]. Ignored when nobody waits for it.
+    Admit {
+        /// Who.
+        peer: PeerId,
+        /// Whether it may be linked.
+        admitted: bool,
+    },
     /// Ban a peer, for a while or for good.
     Ban {
         /// Returned with the outcome.
@@ -141,6 +148,14 @@ pub enum Event {
     Registration {
         /// Who.
         peer: PeerId,
+    },
+    /// May this peer be linked, for what it says of itself? Only where the configuration has the application asked;
+    /// answer with [`Command::Admit`] within 10 s, or the link closes.
+    Admission {
+        /// Who.
+        peer: PeerId,
+        /// What it says: at most 1024 bytes, and nobody's word but its own.
+        metadata: Bytes,
     },
     /// A link to this peer is established.
     PeerUp {

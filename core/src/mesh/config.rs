@@ -9,11 +9,17 @@ use core::time::Duration;
 use bytes::Bytes;
 
 use super::establishment::{METADATA_MAX, NETWORK_MAX};
+use crate::admission::Level;
 use crate::identity::PeerId;
 use crate::identity::stamp::Stamp;
 use crate::link::Address;
 use crate::peers::{self, dial};
 use crate::{admission, broadcast, channel, heads, overlay, queue, session};
+
+/// Peers that take part.
+const MEMBER: Level = Level(1);
+/// Those of them that the configuration prefers.
+const PRIVILEGED: Level = Level(2);
 
 /// A node of the mesh. Start from [`Config::native`] or [`Config::solcial`].
 #[derive(Clone, Debug)]
@@ -51,6 +57,13 @@ pub struct Config {
     pub difficulty: u32,
     /// Told to every peer, for its application; at most 1024 bytes. Default empty.
     pub metadata: Bytes,
+    /// Whether the application is asked about each peer and its metadata, through `Event::Admission`. Default no.
+    pub ask_admission: bool,
+    /// Peers of a higher priority than others: when all places are taken, an incoming link of another goes for theirs.
+    /// Default none.
+    pub privileged: Vec<PeerId>,
+    /// Whether only those are let in. Default no.
+    pub privileged_only: bool,
     /// A peer that dialled us and has not begun the establishment in this time is a plain one (E8). Default 5 s.
     pub silent_timeout: Duration,
 
@@ -154,6 +167,9 @@ impl Config {
             stamp: None,
             difficulty: 0,
             metadata: Bytes::new(),
+            ask_admission: false,
+            privileged: Vec::new(),
+            privileged_only: false,
             silent_timeout: Duration::from_secs(5),
             heads: true,
             validation: Validation::Signed,
@@ -209,6 +225,18 @@ impl Config {
             return Err(ConfigError::Metadata);
         }
         Ok(())
+    }
+
+    /// What the table of links is made with.
+    pub(super) fn admission_config(&self) -> admission::Config {
+        let level_min = self.admission.level_min;
+        let level_min = if self.privileged_only { level_min.max(PRIVILEGED) } else { level_min };
+        admission::Config { level_min, ..self.admission }
+    }
+
+    /// How much a link to this peer is worth, if it takes part; strangers have [`Level::STRANGER`].
+    pub(super) fn level_of(&self, peer: &PeerId) -> Level {
+        if self.privileged.contains(peer) { PRIVILEGED } else { MEMBER }
     }
 
     /// What the overlay of a topic is made with.

@@ -10,7 +10,7 @@ use super::known::{Known, Rank};
 use super::place::{Place, Surroundings};
 use super::record::{BanRecord, PeerRecord};
 use super::{Config, Input, Kind, Offence, Output, RecordError, Source};
-use crate::deadline::earliest;
+use crate::deadline::{Deadlines, earliest};
 use crate::machine::{At, Context, Machine};
 use crate::stats::{count, count_by};
 use crate::time::Instant;
@@ -34,6 +34,8 @@ crate::counters! {
         shed_offenders,
         /// Bans forgotten for want of room.
         shed_bans,
+        /// Wishes not to be dialled that were forgotten for want of room.
+        shed_refrains,
         /// Bans for a while.
         bans_temporary,
         /// Bans for good.
@@ -50,6 +52,8 @@ pub struct Book<P> {
     surroundings: Surroundings,
     known: Known<P>,
     bans: Bans<P>,
+    /// Until when peers wish not to be dialled, known or not.
+    refrains: Deadlines<P>,
     /// Peers with a record in the store, by the order in which they were last seen.
     stored: BTreeSet<(u64, P)>,
     next_serial: u64,
@@ -67,6 +71,7 @@ impl<P: Copy + Debug + Ord> Book<P> {
             surroundings: Surroundings::default(),
             known: Known::new(),
             bans: Bans::new(),
+            refrains: Deadlines::new(),
             stored: BTreeSet::new(),
             next_serial: 0,
             latest: Instant::ORIGIN,
@@ -128,7 +133,8 @@ impl<P: Copy + Debug + Ord> Book<P> {
     /// be dialled, or all its places are left alone for a while.
     #[must_use]
     pub fn candidates(&self, peer: P, now: Instant) -> Vec<Place> {
-        if self.is_banned(peer, now) {
+        let refrains = self.refrains.get(&peer).is_some_and(|until| until > now);
+        if refrains || self.is_banned(peer, now) {
             Vec::new()
         } else {
             self.known.candidates(peer, &self.surroundings, now)
@@ -138,7 +144,8 @@ impl<P: Copy + Debug + Ord> Book<P> {
     /// When a place of the peer may be dialled again; none if it has none, or is banned.
     #[must_use]
     pub fn retry_at(&self, peer: P, now: Instant) -> Option<Instant> {
-        if self.is_banned(peer, now) { None } else { self.known.retry_at(peer) }
+        let at = self.known.retry_at(peer).filter(|_| !self.is_banned(peer, now))?;
+        Some(at.max(self.refrains.get(&peer).unwrap_or(Instant::ORIGIN)))
     }
 
     /// All places of the peer, whether or not they may be dialled.
@@ -220,10 +227,20 @@ impl<P: Copy + Debug + Ord> Book<P> {
         let limit = self.config.address_bytes_max;
         let place = place.filter(|place| (1..=limit).contains(&place.address.len()));
         let reached = place.is_some();
+        self.refrains.remove(&peer);
         let displaced = self.known.connect(&self.config, &mut self.stats, cx.now(), peer, place);
         self.forget_stored(displaced, cx);
         if reached {
             self.store(peer, cx);
+        }
+    }
+
+    fn on_refrain(&mut self, peer: P, wait: Duration, now: Instant) {
+        let until = now + wait.min(self.config.refrain_max);
+        self.refrains.set(peer, (until > now && !self.is_banned(peer, now)).then_some(until));
+        if self.refrains.len() > self.config.refrains_max {
+            self.refrains.pop_due(Instant::FAR_FUTURE);
+            count(&mut self.stats.shed_refrains);
         }
     }
 
@@ -274,6 +291,7 @@ impl<P: Copy + Debug + Ord> Book<P> {
         run(&mut self.bans, &self.config, &mut self.stats, cx);
         if self.bans.is_banned(peer, cx.now()) {
             self.known.remove(peer);
+            self.refrains.remove(&peer);
             self.forget_stored(Some(peer), cx);
         }
     }
@@ -294,7 +312,7 @@ impl<P: Copy + Debug + Ord> Machine for Book<P> {
                 count(&mut self.stats.dial_failures);
                 self.known.fail(&self.config, cx.now(), peer, &address, cx.rng());
             }
-            Input::Refrain { peer, wait } => self.known.refrain(&self.config, cx.now(), peer, wait),
+            Input::Refrain { peer, wait } => self.on_refrain(peer, wait, cx.now()),
             Input::Offence { peer, offence } => {
                 self.judge(peer, cx, |bans, config, stats, cx| match offence {
                     Offence::Points(points) => bans.blame(config, stats, peer, points, cx),
@@ -316,12 +334,13 @@ impl<P: Copy + Debug + Ord> Machine for Book<P> {
         }
         let cx = &mut cx.not_before(&mut self.latest);
         self.bans.expire(cx);
+        while self.refrains.pop_due(cx.now()).is_some() {}
         while let Some(peer) = self.known.expire(&self.config, cx.now()) {
             self.forget_stored(Some(peer), cx);
         }
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
-        earliest(self.bans.next(), self.known.next())
+        earliest(self.refrains.next(), earliest(self.bans.next(), self.known.next()))
     }
 }

@@ -30,6 +30,8 @@ pub struct Config {
     pub back_off_min: Duration,
     /// The longest that a peer can make us wait by its own wish (T-43). Default 1 h.
     pub refrain_max: Duration,
+    /// Peers whose wish is remembered. When full, the one that ends first goes first. Default 4096.
+    pub refrains_max: usize,
     /// Misbehaviour points decay by one in this time. Default 1 min. Zero: points are not kept.
     pub decay: Duration,
     /// So many points are a ban. Default 100.
@@ -63,6 +65,7 @@ impl Default for Config {
             back_off_max: Duration::from_secs(300),
             back_off_min: Duration::from_secs(1),
             refrain_max: Duration::from_secs(HOUR),
+            refrains_max: 4096,
             decay: Duration::from_secs(60),
             ban_points: 100,
             ban: Duration::from_secs(HOUR),

@@ -43,7 +43,6 @@ struct Peer<P> {
     /// Who told of it first; none if the application did, or it connected by itself.
     source: Option<P>,
     places: Vec<Entry>,
-    refrain_until: Option<Instant>,
 }
 
 #[derive(Clone, Debug)]
@@ -84,9 +83,7 @@ impl<P: Copy + Debug + Ord> Known<P> {
 
     /// Places that may be dialled now, those we trust most first.
     pub(super) fn candidates(&self, peer: P, surroundings: &Surroundings, now: Instant) -> Vec<Place> {
-        let Some(known) = self.peers.get(&peer).filter(|known| !known.refrains(now)) else {
-            return Vec::new();
-        };
+        let Some(known) = self.peers.get(&peer) else { return Vec::new() };
         let ready = known.places.iter().filter(|entry| entry.retry_at <= now);
         let mut ready: Vec<&Entry> =
             ready.filter(|entry| surroundings.can_dial(&entry.place.route)).collect();
@@ -96,9 +93,7 @@ impl<P: Copy + Debug + Ord> Known<P> {
 
     /// When the first of its places may be dialled; none if there is no place.
     pub(super) fn retry_at(&self, peer: P) -> Option<Instant> {
-        let known = self.peers.get(&peer)?;
-        let earliest = known.places.iter().map(|entry| entry.retry_at).min()?;
-        Some(earliest.max(known.refrain_until.unwrap_or(Instant::ORIGIN)))
+        self.peers.get(&peer)?.places.iter().map(|entry| entry.retry_at).min()
     }
 
     pub(super) fn places(&self, peer: P) -> impl Iterator<Item = &Place> {
@@ -169,7 +164,6 @@ impl<P: Copy + Debug + Ord> Known<P> {
         let mut known = self.take(peer).unwrap_or_else(|| Peer::new(now, None));
         known.connected = true;
         known.seen = now;
-        known.refrain_until = None;
         if let Some(place) = place {
             known.add(config, stats, now, place, Trust::Verified);
         }
@@ -186,7 +180,7 @@ impl<P: Copy + Debug + Ord> Known<P> {
             entry.heard = now;
         }
         let verified = known.rank() == Rank::Verified;
-        if !known.is_void(now) {
+        if !known.is_void() {
             self.put(config, peer, known);
         }
         verified
@@ -211,13 +205,6 @@ impl<P: Copy + Debug + Ord> Known<P> {
         entry.retry_at = now + config.back_off_min.min(bound) + rng::up_to(random, spread);
     }
 
-    pub(super) fn refrain(&mut self, config: &Config, now: Instant, peer: P, wait: Duration) {
-        if let Some(mut known) = self.take(peer) {
-            known.refrain_until = Some(now + wait.min(config.refrain_max));
-            self.put(config, peer, known);
-        }
-    }
-
     pub(super) fn remove(&mut self, peer: P) -> bool {
         self.take(peer).is_some()
     }
@@ -227,10 +214,7 @@ impl<P: Copy + Debug + Ord> Known<P> {
         while let Some(peer) = self.expiry.pop_due(now) {
             let Some(mut known) = self.take(peer) else { continue };
             known.places.retain(|entry| entry.expires(config) > now);
-            if known.refrain_until.is_some_and(|until| until <= now) {
-                known.refrain_until = None;
-            }
-            if known.is_void(now) {
+            if known.is_void() {
                 return Some(peer);
             }
             self.put(config, peer, known);
@@ -292,7 +276,7 @@ impl<P: Copy + Debug + Ord> Known<P> {
 
 impl<P: Copy> Peer<P> {
     const fn new(now: Instant, source: Option<P>) -> Self {
-        Self { connected: false, seen: now, source, places: Vec::new(), refrain_until: None }
+        Self { connected: false, seen: now, source, places: Vec::new() }
     }
 
     fn rank(&self) -> Rank {
@@ -310,18 +294,13 @@ impl<P: Copy> Peer<P> {
         self.source.filter(|_| self.rank() == Rank::Stranger)
     }
 
-    fn refrains(&self, now: Instant) -> bool {
-        self.refrain_until.is_some_and(|until| until > now)
-    }
-
     /// Whether nothing is known of it that is worth its room.
-    fn is_void(&self, now: Instant) -> bool {
-        self.places.is_empty() && !self.connected && !self.refrains(now)
+    const fn is_void(&self) -> bool {
+        self.places.is_empty() && !self.connected
     }
 
     fn next_expiry(&self, config: &Config) -> Option<Instant> {
-        let places = self.places.iter().map(|entry| entry.expires(config));
-        places.chain(self.refrain_until).min()
+        self.places.iter().map(|entry| entry.expires(config)).min()
     }
 
     fn add(&mut self, config: &Config, stats: &mut Stats, now: Instant, place: Place, trust: Trust) {

@@ -69,7 +69,8 @@ pub enum Input<P> {
         /// Where.
         address: Bytes,
     },
-    /// The peer wishes not to be dialled for a while (a NACK). At most [`Config::refrain_max`].
+    /// The peer, known or not, wishes not to be dialled for a while (a NACK). At most [`Config::refrain_max`], and until
+    /// a link to it is established.
     Refrain {
         /// Who.
         peer: P,

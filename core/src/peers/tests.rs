@@ -345,6 +345,32 @@ fn e5_a_peer_may_wish_not_to_be_dialled_for_at_most_an_hour() {
 }
 
 #[test]
+fn e5_a_peer_that_is_not_known_may_wish_not_to_be_dialled_too() {
+    let mut bench = Bench::new(Config { refrains_max: 2, ..Config::default() });
+    let refrain = |bench: &mut Bench, peer, seconds| {
+        bench.feed(Input::Refrain { peer, wait: Duration::from_secs(seconds) });
+        bench.learn(peer, &[numbered(peer)], peer);
+    };
+    refrain(&mut bench, 1, 600);
+    assert!(bench.candidates(1).is_empty());
+    let due = bench.at.now + Duration::from_secs(600);
+    assert_eq!(bench.book().retry_at(1, bench.at.now), Some(due));
+    refrain(&mut bench, 2, 30);
+    assert_eq!(bench.book().stats().shed_refrains, 0);
+    refrain(&mut bench, 3, 60);
+    assert_eq!(bench.book().stats().shed_refrains, 1);
+    let waiting = |bench: &Bench| [1, 2, 3].map(|peer| bench.candidates(peer).is_empty());
+    assert_eq!(waiting(&bench), [true, false, true], "the wish that ends first is forgotten");
+    bench.wait(Duration::from_secs(60));
+    assert_eq!(waiting(&bench), [true, false, false]);
+    // A link says more than a wish.
+    bench.connect(1, None);
+    assert_eq!(waiting(&bench), [false, false, false]);
+    refrain(&mut bench, 1, 0);
+    assert_eq!(waiting(&bench), [false, false, false]);
+}
+
+#[test]
 fn t27_peers_cannot_make_us_dial_what_we_are_not() {
     let places =
         ["127.0.0.1:1", "10.0.0.1:1", "169.254.0.1:1", "224.0.0.1:1", "8.8.8.8:1", "relay/x"].map(place);

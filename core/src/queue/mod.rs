@@ -97,6 +97,15 @@ impl<M> Outgoing<M> {
         Some(message)
     }
 
+    /// Takes all that waits, in the order in which it would have been sent, as for another link to the same peer.
+    pub fn drain(&mut self) -> impl Iterator<Item = (Class, M)> + use<M> {
+        let all = core::mem::replace(self, Self::new(self.config));
+        let of = |class| move |waiting: Waiting<M>| (class, waiting.message);
+        (all.control.into_iter().map(of(Class::Control)))
+            .chain(all.gossip.into_iter().map(of(Class::Gossip)))
+            .chain(all.bulk.into_iter().map(of(Class::Bulk)))
+    }
+
     /// Since when messages had to be shed without the queue having been half empty in between: a peer for which that
     /// is 10 s ago counts as failed (`broadcast` 8.10).
     #[must_use]

@@ -27,6 +27,19 @@ fn control_goes_before_gossip_before_bulk_each_in_order() {
 }
 
 #[test]
+fn what_is_drained_keeps_its_class_and_its_order() {
+    let mut queue = queue(3, 10);
+    for (class, message) in
+        [(Class::Bulk, 3), (Class::Control, 1), (Class::Gossip, 0), (Class::Control, 2), (Class::Bulk, 4)]
+    {
+        let _ = queue.push(NOW, class, 1, message);
+    }
+    let drained: Vec<_> = queue.drain().collect();
+    assert_eq!(drained, [(Class::Control, 1), (Class::Control, 2), (Class::Bulk, 4)]);
+    assert_eq!((queue.len(), queue.bytes(), queue.full_since()), (0, 0, None));
+}
+
+#[test]
 fn messages_at_limit_minus_one_limit_and_limit_plus_one() {
     let mut queue = queue(3, 100);
     for message in 1..=3 {

@@ -153,10 +153,11 @@ impl<H: Handshake, I> Session<H, I> {
     }
 
     fn on_step(&mut self, step: Step<H::Peer, H::Output>, cx: Cx<'_, '_, H, I>) {
-        if self.phase == Phase::Ended {
-            return;
-        }
         match step {
+            _ if self.phase == Phase::Ended => {}
+            Step::Violation(points) => self.on_violation(points, cx),
+            // The link goes: of what came behind the last word only the offences count.
+            _ if matches!(self.phase, Phase::Flushing(_)) => {}
             Step::Emit(output) => cx.emit(Output::Emit(output)),
             Step::Identified(peer) if self.phase == Phase::Opening => {
                 self.peer = Some(peer);
@@ -169,19 +170,21 @@ impl<H: Handshake, I> Session<H, I> {
             Step::Established if self.phase == Phase::Opening => self.on_established(cx),
             Step::Stranger if self.phase == Phase::Opening => self.on_stranger(cx),
             Step::Refused if !self.is_closing() => self.flush(Ended::RefusedByPeer, cx),
-            Step::Violation(points) if !self.is_closing() => {
-                count(&mut self.stats.violations);
-                self.blame(points, cx);
-                self.abort(Ended::Violation, cx);
-            }
             // What the phase has no room for any more.
             Step::Identified(_)
             | Step::Stage(_)
             | Step::Readable
             | Step::Established
             | Step::Stranger
-            | Step::Refused
-            | Step::Violation(_) => {}
+            | Step::Refused => {}
+        }
+    }
+
+    fn on_violation(&mut self, points: u32, cx: Cx<'_, '_, H, I>) {
+        count(&mut self.stats.violations);
+        self.blame(points, cx);
+        if !matches!(self.phase, Phase::Flushing(_)) {
+            self.abort(Ended::Violation, cx);
         }
     }
 
@@ -237,7 +240,7 @@ impl<H: Handshake, I> Session<H, I> {
     }
 
     fn on_handshake(&mut self, input: H::Input, cx: Cx<'_, '_, H, I>) {
-        if self.is_closing() {
+        if self.phase == Phase::Ended {
             return;
         }
         if !self.asked {
@@ -262,7 +265,7 @@ impl<H: Handshake, I> Session<H, I> {
         self.timers.answer = None;
         let refused = verdict.is_err();
         self.run(cx, |handshake, cx| handshake.answer(verdict, cx));
-        if refused && !self.is_closing() {
+        if refused && self.phase == Phase::Opening {
             return self.flush(Ended::RefusedByUs, cx);
         }
         while !self.asked && !self.is_closing() {
@@ -320,10 +323,14 @@ impl<H: Handshake, I> Session<H, I> {
     }
 
     fn flush(&mut self, ended: Ended, cx: Cx<'_, '_, H, I>) {
+        let unheard = core::mem::take(&mut self.waiting);
         self.forget();
         self.phase = Phase::Flushing(ended);
         self.timers.close = Some(cx.now() + self.config.flush);
         cx.emit(Output::Close(ended));
+        for input in unheard {
+            self.run(cx, |handshake, cx| handshake.handle(input, cx));
+        }
     }
 
     fn abort(&mut self, ended: Ended, cx: Cx<'_, '_, H, I>) {

@@ -19,7 +19,8 @@
 //!   within limits; beyond them it comes back as [`Output::Shed`].
 //! - **Error budget.** [`Input::Malformed`] costs points and, repeated, the link (`mesh` 4). The points go to the peer
 //!   book as [`Output::Offence`]; the session itself judges nobody.
-//! - **Close.** With a word of the dialect; after lingering until nothing is in use; with a limit on flushing.
+//! - **Close.** With a word of the dialect; after lingering until nothing is in use; with a limit on flushing. While a
+//!   link is flushed the handshake still hears what came behind the last word, but only for the offences in it.
 //!
 //! A network without handshakes uses no session.
 //!
@@ -54,7 +55,8 @@ pub trait Handshake {
     /// Something came from the peer. Also called after establishment: a handshake may have last words to hear.
     fn handle(&mut self, input: Self::Input, cx: &mut Context<'_, Step<Self::Peer, Self::Output>>);
 
-    /// The parent's answer to the latest [`Step::Identified`]. After a refusal the session closes the link.
+    /// The parent's answer to the latest [`Step::Identified`]. After a refusal the session closes the link, unless the
+    /// handshake reports [`Step::Stranger`].
     fn answer(
         &mut self,
         verdict: Result<(), Self::Motive>,
@@ -82,7 +84,8 @@ pub enum Step<P, O> {
     Readable,
     /// The handshake is over: both sides agree.
     Established,
-    /// The peer does not speak this protocol, and is kept nevertheless: no deadline, never established.
+    /// The peer does not speak this protocol, or may not take part, and is kept nevertheless: no deadline, never
+    /// established.
     Stranger,
     /// The peer refused, or said goodbye.
     Refused,

@@ -12,6 +12,9 @@ use crate::time::{Instant, WallTime};
 #[derive(Debug)]
 struct Puppet;
 
+/// Whoever is refused for this may stay as a stranger.
+const STRANGER: u8 = 200;
+
 type TestStep = Step<u8, &'static str>;
 
 impl Handshake for Puppet {
@@ -30,6 +33,9 @@ impl Handshake for Puppet {
 
     fn answer(&mut self, verdict: Result<(), u8>, cx: &mut Context<'_, TestStep>) {
         cx.emit(Step::Emit(if verdict.is_ok() { "ack" } else { "nack" }));
+        if verdict == Err(STRANGER) {
+            cx.emit(Step::Stranger);
+        }
     }
 
     fn close(&mut self, _: u8, cx: &mut Context<'_, TestStep>) {
@@ -232,6 +238,24 @@ fn e7_a_goodbye_of_the_peer_ends_the_link() {
 }
 
 #[test]
+fn e6_a_violation_behind_the_refusal_still_costs_points() {
+    let offence = Output::Offence { peer: 7, points: 10 };
+    let mut bench = Bench::established();
+    bench.step(Step::Refused);
+    assert_eq!(bench.step(Step::Violation(10)), [offence]);
+    assert_eq!(bench.step(Step::Emit("more")), [], "nothing else is heard");
+    assert_eq!(bench.stats().violations, 1);
+
+    // What waited for an answer counts as well.
+    let mut bench = Bench::new(Config::default());
+    bench.step(Step::Identified(7));
+    bench.step(Step::Refused);
+    bench.step(Step::Violation(10));
+    let outputs = [Output::Emit("ack"), Output::Close(Ended::RefusedByPeer), offence];
+    assert_eq!(bench.answer(7, Ok(())), outputs);
+}
+
+#[test]
 fn e8_a_stranger_is_kept_without_deadline_while_it_is_in_use() {
     let mut bench = Bench::new(Config::default());
     bench.item(1, 1);
@@ -246,6 +270,15 @@ fn e8_a_stranger_is_kept_without_deadline_while_it_is_in_use() {
     assert_eq!(bench.at(3660 * SECOND - 1), []);
     assert_eq!(bench.at(3660 * SECOND), [Output::Close(Ended::Idle)]);
     assert_eq!(bench.stats().idle, 1);
+}
+
+#[test]
+fn a_peer_that_may_not_take_part_may_stay_as_a_stranger() {
+    let mut bench = Bench::new(Config::default());
+    bench.step(Step::Identified(9));
+    let outputs = bench.answer(9, Err(STRANGER));
+    assert_eq!(outputs, [Output::Emit("nack"), Output::Stranger { peer: Some(9) }]);
+    assert_eq!(bench.at(60 * SECOND), [Output::Close(Ended::Idle)]);
 }
 
 #[test]

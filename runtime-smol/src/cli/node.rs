@@ -192,6 +192,7 @@ impl Running {
             | Event::Message { .. }
             | Event::Validate { .. }
             | Event::Registration { .. }
+            | Event::Admission { .. }
             | Event::Stopped => Ok(()),
         }
     }

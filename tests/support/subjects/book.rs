@@ -37,6 +37,7 @@ fn config() -> Config {
         ban: Duration::from_secs(30),
         bans_max: 2,
         ban_window: Duration::from_secs(120),
+        refrains_max: 3,
         offenders_max: 3,
         banned_max: 3,
         ..Config::default()

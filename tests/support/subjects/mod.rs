@@ -1,5 +1,6 @@
 //! The machines of core, each with surroundings that make its inputs telling.
 
+pub mod bob_relay;
 pub mod book;
 pub mod broadcast;
 pub mod channel;

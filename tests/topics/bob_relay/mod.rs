@@ -5,11 +5,15 @@ mod bench;
 mod channel;
 mod failures;
 mod model;
+mod peer_transcripts;
+mod peers;
+mod recording;
 mod packets;
 mod relay_traces;
 mod relay_transcripts;
 mod rooms;
 mod spoke;
+mod transcripts_of_peers;
 
 use std::convert::Infallible;
 
@@ -28,8 +32,10 @@ fn bob_relay() {
         spoke::group(topic);
         failures::failures(topic);
         channel::channel(topic);
-        relay_traces::relay_traces(topic);
         packets::packets(topic);
+        relay_traces::relay_traces(topic);
+        peer_transcripts::peer_transcripts(topic);
+        transcripts_of_peers::transcripts(topic);
         relay_transcripts::transcripts(topic);
         relay_transcripts::conversations(topic);
     });

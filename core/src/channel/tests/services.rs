@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::super::*;
-use super::pair::{DIALLER, LISTENER, Pair, keypair};
+use super::pair::{DIALLER, LISTENER, Pair, keypair, names};
 
 fn agents(pair: &mut Pair, side: usize) -> Vec<String> {
     let told = pair.take(side, |output| matches!(output, Output::Identified(_)));
@@ -85,4 +85,21 @@ fn s4_what_we_told_about_the_peers_address_arrives() {
     let told = pair.take(DIALLER, |output| matches!(output, Output::Identified(_)));
     let [Output::Identified(info)] = &told[..] else { panic!("{told:?}") };
     assert_eq!(info.observed_address, Some(observed));
+}
+
+#[test]
+fn a_ping_or_an_application_uses_the_link_and_identify_does_not() {
+    let mut pair = Pair::ready(5);
+    let in_use = |pair: &Pair| pair.sides[LISTENER].channel.is_in_use();
+    assert!(!in_use(&pair), "both have asked what the other is");
+    for protocol in [ping::PROTOCOL, "/echo/1"] {
+        pair.input(DIALLER, Input::Open { token: 7, protocols: names(&[protocol]) });
+        pair.run();
+        let opened = pair.take(DIALLER, |output| matches!(output, Output::Opened { .. }));
+        let [Output::Opened { stream, .. }] = opened[..] else { panic!("{opened:?}") };
+        assert!(in_use(&pair), "{protocol}");
+        pair.input(DIALLER, Input::Reset { stream });
+        pair.run();
+        assert!(!in_use(&pair), "{protocol}");
+    }
 }

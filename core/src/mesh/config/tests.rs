@@ -32,6 +32,13 @@ fn m1_the_solcial_preset() {
     assert!(config.overlay_config().check_registration);
     assert_eq!(config.broadcast.batch, Duration::from_millis(500));
     assert_eq!(config.broadcast.optimise_threshold, 4);
+    let overlay = &config.overlay;
+    assert_eq!(overlay.shuffle_period, Duration::from_secs(15));
+    assert_eq!((overlay.shuffle_walk, overlay.join_walk), (4, 3));
+    // The native preset starts from the same timers.
+    let native = Config::native();
+    assert_eq!(native.broadcast.batch, config.broadcast.batch);
+    assert_eq!(native.overlay.shuffle_period, overlay.shuffle_period);
 }
 
 #[test]

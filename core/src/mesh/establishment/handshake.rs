@@ -74,7 +74,8 @@ pub enum Wanted {
     },
     /// We refuse the peer for what its HELLO says: it would refuse us alike, or is of no use.
     Unfit(Motive),
-    /// The peer is about to close the link.
+    /// The peer is about to close the link. One that is called a duplicate stays as long as its streams take (E4): it is
+    /// the node's to close.
     Bye(Motive),
     /// A message of a number that we do not know: to be counted.
     Ignore,
@@ -106,6 +107,8 @@ pub struct Establishment {
     stream: bool,
     sent_answer: bool,
     acknowledged: bool,
+    /// The peer has sent NACK: no ACK may follow (E6).
+    refused: bool,
 }
 
 type Cx<'a, 'b> = &'a mut Context<'b, Step<PeerId, Wanted>>;
@@ -122,6 +125,7 @@ impl Establishment {
             stream: false,
             sent_answer: false,
             acknowledged: false,
+            refused: false,
         }
     }
 
@@ -160,12 +164,15 @@ impl Establishment {
             Ok(Some(Message::Hello(hello))) => self.on_hello(hello, cx),
             Ok(Some(Message::Ack { version })) => self.on_ack(version, cx),
             Ok(Some(Message::Nack { motive, alternatives })) => {
+                self.refused = true;
                 cx.emit(Step::Emit(Wanted::Refused { motive, alternatives }));
                 cx.emit(Step::Refused);
             }
             Ok(Some(Message::Bye { motive })) => {
                 cx.emit(Step::Emit(Wanted::Bye(motive)));
-                cx.emit(Step::Refused);
+                if motive != Motive::Duplicate {
+                    cx.emit(Step::Refused);
+                }
             }
             Ok(None) => cx.emit(Step::Emit(Wanted::Ignore)),
             // Without this stream there is no establishment: its end is the link's.
@@ -200,8 +207,8 @@ impl Establishment {
     }
 
     fn on_ack(&mut self, version: u64, cx: Cx<'_, '_>) {
-        let in_place = self.hello.is_some() && !self.acknowledged && version == VERSION;
-        if !in_place {
+        let in_place = self.hello.is_some() && !self.acknowledged && !self.refused;
+        if !in_place || version != VERSION {
             return cx.emit(Step::Violation(POINTS));
         }
         self.acknowledged = true;
@@ -239,13 +246,14 @@ impl Handshake for Establishment {
     }
 
     fn answer(&mut self, verdict: Result<(), Refusal>, cx: Cx<'_, '_>) {
-        if !self.terms.required {
-            if verdict.is_ok() {
-                cx.emit(Step::Established);
-            }
-            return;
-        }
         match verdict {
+            Ok(()) if !self.terms.required => cx.emit(Step::Established),
+            // Registration gates protocols, not connections (`identity-and-content` 2.1).
+            Err(refusal) if !self.terms.required => {
+                if refusal.motive == Motive::Registration {
+                    cx.emit(Step::Stranger);
+                }
+            }
             Ok(()) => {
                 self.sent_answer = true;
                 send(&Message::Ack { version: VERSION }, cx);

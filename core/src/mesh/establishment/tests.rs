@@ -232,6 +232,9 @@ fn e6_more_than_99_alternatives_a_second_hello_and_disorder_are_violations() {
     assert_eq!(Side::greeted().hear(&Message::Hello(hello())), violation);
     assert_eq!(Side::opened(0).hear(&Message::Ack { version: 1 }), violation);
     assert_eq!(Side::greeted().hear(&Message::Ack { version: 2 }), violation);
+    let mut side = Side::greeted();
+    side.hear(&nack(Motive::Quota));
+    assert_eq!(side.hear(&Message::Ack { version: 1 }), violation);
 }
 
 #[test]
@@ -241,6 +244,12 @@ fn e7_bye_once_answered_and_nack_before() {
     side.hear(&Message::Ack { version: 1 });
     let bye = Message::Bye { motive: Motive::Quota };
     assert_eq!(side.hear(&bye), vec![Step::Emit(Wanted::Bye(Motive::Quota)), Step::Refused]);
+    let duplicate = Message::Bye { motive: Motive::Duplicate };
+    assert_eq!(
+        side.hear(&duplicate),
+        vec![Step::Emit(Wanted::Bye(Motive::Duplicate))],
+        "the node's to close"
+    );
     assert_eq!(side.close(Motive::Quota), vec![send(&bye)]);
     assert_eq!(Side::greeted().close(Motive::ShuttingDown), vec![send(&nack(Motive::ShuttingDown))]);
 }

@@ -88,6 +88,7 @@ impl Node {
             }
             Command::Verdict { topic, id, verdict } => self.verdict(&topic, id, verdict, cx),
             Command::Registered { peer, registered } => self.registered(peer, registered, cx),
+            Command::Admit { peer, admitted } => self.admitted(peer, admitted, cx),
             Command::Ban { token, peer, .. } if peer == self.me => done(token, Err(UsageError::OwnId), cx),
             Command::Ban { token, peer, lifetime } => {
                 self.book_input(book::Input::Ban { peer, lifetime }, cx);
@@ -297,6 +298,7 @@ fn shutting_down(command: &Command, cx: &mut Cx<'_>) {
         | Command::Unban { token, .. } => done(*token, Err(UsageError::ShuttingDown), cx),
         Command::Verdict { .. }
         | Command::Registered { .. }
+        | Command::Admit { .. }
         | Command::NetworkSize(_)
         | Command::OwnHead { .. }
         | Command::Bootstrap { .. }

@@ -61,6 +61,17 @@ impl Node {
         self.flush_gossip(id, cx);
     }
 
+    /// Another link to the peer is written on from now on: what waits goes there. What the channel has been given stays
+    /// behind, so that nothing is sent twice.
+    pub(super) fn move_gossip(&mut self, peer: PeerId, from: LinkId, to: LinkId, cx: &mut Cx<'_>) {
+        let Some(link) = self.links.get_mut(&from) else { return };
+        let waiting = link.gossip.drain();
+        self.timers.set(Timer::Congested(from), None);
+        for (class, frame) in waiting {
+            self.queue_gossip(to, peer, class, frame, cx);
+        }
+    }
+
     /// Hands waiting frames to the channel, as far as it takes them.
     pub(super) fn flush_gossip(&mut self, id: LinkId, cx: &mut Cx<'_>) {
         while let Some((stream, bytes)) = self.links.get_mut(&id).and_then(|link| link.gossip.next()) {

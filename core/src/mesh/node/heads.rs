@@ -65,6 +65,8 @@ impl Node {
     }
 
     pub(super) fn heads_timeout(&mut self, cx: &mut Cx<'_>) {
+        // A refresh may be due: it tells the rooms that are free now.
+        self.say_own(cx);
         let Some(heads) = &mut self.heads else { return };
         let mut outputs = Vec::new();
         cx.capture(&mut outputs, |cx| heads.handle_timeout(cx));

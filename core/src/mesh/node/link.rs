@@ -25,8 +25,12 @@ pub(super) struct Link {
     pub(super) remote: Address,
     /// Who is at the other end, once it has proven that.
     pub(super) peer: Option<PeerId>,
+    /// Whether the application is being asked about what the peer said of itself.
+    pub(super) asked: bool,
     /// Whether messages of the overlay may be sent and taken.
     pub(super) established: bool,
+    /// Of a plain peer: whether it has a stream open that keeps the link (`mesh` E8); none of other links.
+    pub(super) stranger: Option<bool>,
     /// The stream of the establishment, for both directions.
     pub(super) session_stream: Option<StreamId>,
     pub(super) gossip: Outbox,
@@ -68,7 +72,9 @@ impl Link {
             dialled,
             remote,
             peer: None,
+            asked: false,
             established: false,
+            stranger: None,
             session_stream: None,
             gossip: Outbox::new(limits),
             heads: Outbox::new(limits),

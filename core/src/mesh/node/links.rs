@@ -3,11 +3,11 @@
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use super::link::{Accepted, Link};
+use super::link::{Accepted, Inbound, Link};
 use super::offences::Offence;
 use super::timers::Timer;
 use super::{Cx, Node, Output, Phase, Work};
-use crate::admission::{Decision, Evicted, Level, Opening, Reason};
+use crate::admission::{Level, Opening};
 use crate::channel::{self, Channel};
 use crate::identity::PeerId;
 use crate::link::{Address, Cause, How, LinkId, Role, Via};
@@ -17,9 +17,6 @@ use crate::mesh::establishment::{self, Establishment, Heard, Motive, Refusal, Wa
 use crate::session::{self, Closing, Ended, Session};
 use crate::stats::count;
 use crate::trace::debug;
-
-/// Peers that take part; strangers have [`Level::STRANGER`].
-const MEMBER: Level = Level(1);
 
 impl Node {
     pub(super) fn link_opened(
@@ -91,6 +88,18 @@ impl Node {
         cx.capture(&mut outputs, |cx| run(&mut link.channel, cx));
         self.timers.set(Timer::Channel(id), link.channel.poll_timeout());
         self.heard.extend(outputs.into_iter().map(|output| Work::Channel(id, output)));
+        self.note_use(id, cx);
+    }
+
+    /// A stranger's link is kept as long as it has a stream open other than identify's (`mesh` E8).
+    fn note_use(&mut self, id: LinkId, cx: &mut Cx<'_>) {
+        let Some(link) = self.links.get_mut(&id) else { return };
+        let Some(before) = link.stranger else { return };
+        let in_use = link.channel.is_in_use();
+        if in_use != before {
+            link.stranger = Some(in_use);
+            self.session(id, session::Input::Busy(in_use), cx);
+        }
     }
 
     /// Hands an input to the session of a link.
@@ -204,75 +213,15 @@ impl Node {
                 }
             }
             Wanted::Refused { motive, alternatives } => self.refused(id, motive, alternatives, cx),
-            Wanted::Bye(_) => count(&mut self.stats.byes_received),
+            Wanted::Bye(motive) => {
+                count(&mut self.stats.byes_received);
+                if motive == Motive::Duplicate {
+                    self.linger(id, None, cx);
+                }
+            }
             Wanted::Unfit(motive) => self.refrain(id, motive, cx),
             Wanted::Ignore => count(&mut self.stats.unknown_messages),
         }
-    }
-
-    /// May this peer take part? Registration first, then the table of links (E3).
-    fn decide(&mut self, id: LinkId, peer: PeerId, cx: &mut Cx<'_>) {
-        match self.is_registered(peer, cx.now()) {
-            Some(true) => self.admit(id, peer, cx),
-            Some(false) => self.answer(id, peer, Err(Motive::Registration.into()), cx),
-            None => self.ask_registration(peer, cx),
-        }
-    }
-
-    /// The registration of a peer is known now: its links go on.
-    pub(super) fn decide_waiting(&mut self, peer: PeerId, cx: &mut Cx<'_>) {
-        let waiting = |link: &Link| link.peer == Some(peer) && link.session.is_asking();
-        let ids: Vec<LinkId> =
-            self.links.iter().filter(|(_, link)| waiting(link)).map(|(id, _)| *id).collect();
-        for id in ids {
-            self.decide(id, peer, cx);
-        }
-    }
-
-    fn admit(&mut self, id: LinkId, peer: PeerId, cx: &mut Cx<'_>) {
-        let decision = self.admission.admit(id, MEMBER);
-        let verdict = self.apply(id, decision, cx).map_err(|reason| self.refusal(reason));
-        self.answer(id, peer, verdict, cx);
-    }
-
-    fn answer(&mut self, id: LinkId, peer: PeerId, verdict: Result<(), Refusal>, cx: &mut Cx<'_>) {
-        self.session(id, session::Input::Answer { peer, verdict }, cx);
-    }
-
-    /// Carries out a decision of the table: others may have to go for this link.
-    fn apply(&mut self, id: LinkId, decision: Decision, cx: &mut Cx<'_>) -> Result<(), Reason> {
-        match decision {
-            Decision::Accept { evicted } => {
-                for Evicted { link, reason } in evicted.into_iter().filter(|evicted| evicted.link != id) {
-                    if reason == Reason::Duplicate {
-                        // Its peer stays linked: it lingers until the link that replaces it is established.
-                        self.session(link, session::Input::Busy(true), cx);
-                    }
-                    let how = match reason {
-                        Reason::Duplicate => Closing::Linger,
-                        // There is nobody to say a word to, and its descriptor is needed now (T-20, T-21).
-                        Reason::Handshake => Closing::Abort,
-                        Reason::Own
-                        | Reason::Forgotten
-                        | Reason::Rate
-                        | Reason::Level
-                        | Reason::Range
-                        | Reason::Quota
-                        | Reason::ShuttingDown => Closing::Flush,
-                    };
-                    self.close(link, Some(motive_of(reason)), how, cx);
-                }
-                Ok(())
-            }
-            Decision::Refuse(reason) => Err(reason),
-        }
-    }
-
-    fn refusal(&self, reason: Reason) -> Refusal {
-        debug!("a link is refused: {reason:?}");
-        let motive = motive_of(reason);
-        let alternatives = if motive == Motive::Quota { self.alternatives() } else { Vec::new() };
-        Refusal { motive, alternatives }
     }
 
     fn established(&mut self, id: LinkId, peer: PeerId, cx: &mut Cx<'_>) {
@@ -284,9 +233,12 @@ impl Node {
         self.admission.established(id);
         self.dial_succeeded(id, peer, cx);
         let known = self.peers.entry(peer).or_default();
-        let first = known.add(id);
+        let before = known.current();
+        known.add(id);
         self.open_streams(id, cx);
-        if first {
+        if let Some(before) = before {
+            self.move_gossip(peer, before, id, cx);
+        } else {
             count(&mut self.stats.peers_up);
             self.overlays(&crate::overlay::Input::Connected { peer, dialled }, cx);
             cx.emit(Output::Event(Event::PeerUp { peer }));
@@ -295,10 +247,14 @@ impl Node {
         self.update_busy(peer, cx);
     }
 
-    /// A plain libp2p peer: its link stays, in the lowest quota.
+    /// A plain libp2p peer, or one that may not take part: its link stays, in the lowest quota.
     fn stranger(&mut self, id: LinkId, cx: &mut Cx<'_>) {
         self.timers.set(Timer::Silent(id), None);
         count(&mut self.stats.strangers);
+        if let Some(link) = self.links.get_mut(&id) {
+            link.stranger = Some(false);
+        }
+        self.note_use(id, cx);
         let decision = self.admission.admit(id, Level::STRANGER);
         if self.apply(id, decision, cx).is_err() {
             self.close(id, None, Closing::Flush, cx);
@@ -325,7 +281,7 @@ impl Node {
             How::Flush => self.channel(id, channel::Input::Close(how), cx),
             How::Abort => cx.emit(Output::Close { link: id, how }),
         }
-        // What its peers may still say is not looked at.
+        // What the peer may still say is looked at only on the stream of the establishment, for the offences in it.
         self.forget_established(id, cx);
     }
 
@@ -374,12 +330,14 @@ impl Node {
     fn forget_established(&mut self, id: LinkId, cx: &mut Cx<'_>) {
         let Some(link) = self.links.get_mut(&id).filter(|link| link.established) else { return };
         link.established = false;
-        link.inbound.clear();
+        link.inbound.retain(|_, inbound| matches!(inbound, Inbound::Session(_)));
         let Some(peer) = link.peer else { return };
-        let last = self.peers.get_mut(&peer).is_some_and(|known| known.remove(id));
+        let Some(known) = self.peers.get_mut(&peer) else { return };
+        known.remove(id);
+        let other = known.current();
         self.heads_down(id, peer, cx);
-        if !last {
-            return;
+        if let Some(other) = other {
+            return self.move_gossip(peer, id, other, cx);
         }
         count(&mut self.stats.peers_down);
         self.book_input(crate::peers::Input::Disconnected { peer }, cx);
@@ -432,15 +390,5 @@ impl Node {
         if let Some(peer) = self.links.get(&id).and_then(|link| link.peer).filter(|_| !wait.is_zero()) {
             self.book_input(crate::peers::Input::Refrain { peer, wait }, cx);
         }
-    }
-}
-
-const fn motive_of(reason: Reason) -> Motive {
-    match reason {
-        Reason::Duplicate => Motive::Duplicate,
-        Reason::Level => Motive::PrivilegedOnly,
-        Reason::Quota | Reason::Range | Reason::Rate | Reason::Handshake => Motive::Quota,
-        Reason::ShuttingDown => Motive::ShuttingDown,
-        Reason::Own | Reason::Forgotten => Motive::Unspecified,
     }
 }

@@ -15,6 +15,7 @@
 //! next frame (`broadcast` 8.15). Every piece concerns one link, topic or peer, and a machine answers an input with a
 //! bounded number of outputs, so the work ends.
 
+mod admitting;
 mod commands;
 mod dialling;
 mod gossip;
@@ -158,7 +159,7 @@ impl Node {
         let mut node = Self {
             local: Arc::new(channel::Local::new(&identity, rng)),
             protocols: streams::protocols(&config),
-            admission: admission::Table::new(config.admission, me),
+            admission: admission::Table::new(config.admission_config(), me),
             book: Book::new(config.peers),
             dialler: Dialler::new(config.dialling),
             dials: dialling::Dials::new(&config),

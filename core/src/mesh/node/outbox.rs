@@ -52,6 +52,11 @@ impl Outbox {
         self.waiting.push(now, class, size, frame).into_iter().map(|(_, frame)| frame).collect()
     }
 
+    /// Takes what waits, for another link to the same peer.
+    pub(super) fn drain(&mut self) -> impl Iterator<Item = (Class, Frame)> + use<> {
+        self.waiting.drain()
+    }
+
     /// The next bytes to send and the stream for them, while not too much is on its way.
     pub(super) fn next(&mut self) -> Option<(StreamId, Bytes)> {
         let State::Open(stream) = self.state else { return None };

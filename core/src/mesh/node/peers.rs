@@ -39,16 +39,14 @@ pub(super) struct Peer {
 }
 
 impl Peer {
-    /// Adds an established link; says whether it is the first.
-    pub(super) fn add(&mut self, link: LinkId) -> bool {
+    /// Adds an established link.
+    pub(super) fn add(&mut self, link: LinkId) {
         self.links.push(link);
-        self.links.len() == 1
     }
 
-    /// Removes an established link; says whether none is left.
-    pub(super) fn remove(&mut self, link: LinkId) -> bool {
+    /// Removes an established link.
+    pub(super) fn remove(&mut self, link: LinkId) {
         self.links.retain(|other| *other != link);
-        self.links.is_empty()
     }
 
     /// The link that is written on: the newest.

@@ -29,7 +29,8 @@ crate::counters! {
         peers_up,
         /// Peers that are no longer linked.
         peers_down,
-        /// Plain libp2p peers in a network that requires establishment.
+        /// Peers that may not take part and are kept: plain libp2p ones in a network that requires establishment, and
+        /// those that are not registered in one that does not.
         strangers,
         /// Refusals heard.
         nacks_received,

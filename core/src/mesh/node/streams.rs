@@ -75,7 +75,8 @@ impl Node {
         let Some(link) = self.links.get_mut(&id) else { return };
         let for_good = cause == OpenError::Unsupported;
         let outbox = match token {
-            SESSION => return self.handshake(id, establishment::Heard::NotSpoken, cx),
+            SESSION if for_good => return self.handshake(id, establishment::Heard::NotSpoken, cx),
+            SESSION => return self.handshake(id, establishment::Heard::StreamEnded, cx),
             GOSSIP => &mut link.gossip,
             _ => &mut link.heads,
         };
@@ -92,7 +93,7 @@ impl Node {
         let Some(link) = self.links.get_mut(&id) else { return };
         if protocol == establishment::PROTOCOL {
             let expected = self.config.establishment && !link.dialled && link.session_stream.is_none();
-            if expected {
+            if expected && link.stranger.is_none() {
                 return self.start_session(id, stream, cx);
             }
             count(&mut self.stats.streams_refused);
@@ -181,12 +182,18 @@ impl Node {
 
     /// A malformed or oversize frame: the stream is reset, and repeated it costs the link (`mesh` 4).
     pub(super) fn bad_stream(&mut self, id: LinkId, stream: StreamId, cx: &mut Cx<'_>) {
-        if self.links.get_mut(&id).and_then(|link| link.inbound.remove(&stream)).is_none() {
+        let Some(link) = self.links.get_mut(&id) else { return };
+        if link.inbound.remove(&stream).is_none() {
             return;
         }
+        let of_session = link.session_stream == Some(stream);
         count(&mut self.stats.frames_malformed);
         self.channel(id, channel::Input::Reset { stream }, cx);
         self.session(id, session::Input::Malformed, cx);
+        if of_session {
+            // Without this stream there is no establishment and no last word.
+            self.handshake(id, establishment::Heard::StreamEnded, cx);
+        }
     }
 
     /// The peer's half of a stream is over, or all of it.

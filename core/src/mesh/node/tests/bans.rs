@@ -5,6 +5,7 @@ use core::time::Duration;
 
 use bytes::Bytes;
 
+use super::super::offences::{Consequence, Offence};
 use super::SECOND;
 use super::network::*;
 use crate::broadcast::{self, Id};
@@ -56,6 +57,29 @@ fn neighbour(seed: u64) -> (Network, crate::link::LinkId, crate::channel::Stream
 fn payload_frame(payload: Bytes) -> Bytes {
     let message = broadcast::Message::Payload { id: Id::of(&payload), hop: 1, payload };
     rpc::encode_frame("t", &Action::Broadcast(message)).unwrap()
+}
+
+#[test]
+fn mesh_4_the_table_of_offences() {
+    use broadcast::Violation as Broadcast;
+    use overlay::Violation as Overlay;
+    let ban = [
+        Offence::Forgery,
+        Broadcast::Rejected.into(),
+        Broadcast::WrongId.into(),
+        Overlay::Impersonation.into(),
+    ];
+    let ten_points = [
+        Offence::BadFrame,
+        Offence::BadChannel,
+        Broadcast::Oversize.into(),
+        Broadcast::BrokenPromises.into(),
+        Overlay::UnaskedReplies.into(),
+    ];
+    let rate = [Broadcast::RateExceeded.into(), Overlay::RateExceeded.into()];
+    assert!(ban.iter().all(|offence| offence.consequence() == Consequence::Ban));
+    assert!(ten_points.iter().all(|offence| offence.consequence() == Consequence::Points(10)));
+    assert!(rate.iter().all(|offence: &Offence| offence.consequence() == Consequence::Rate));
 }
 
 #[test]

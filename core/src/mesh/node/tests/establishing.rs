@@ -12,7 +12,7 @@ use super::raw::{hello, messages};
 use crate::admission;
 use crate::identity::Keypair;
 use crate::mesh::establishment::{self, Alternative, Message, Motive};
-use crate::mesh::{Command, Config, Event, Registration, rpc};
+use crate::mesh::{Command, Config, Event, rpc};
 use crate::wire::multiaddr::Multiaddr;
 
 #[test]
@@ -37,6 +37,24 @@ fn e5_a_peer_of_another_network_is_left_alone_for_ten_minutes() {
     assert_eq!(network.node(1).stats().dials, 1);
     network.run(90 * SECOND);
     assert_eq!(network.node(1).stats().dials, 2);
+}
+
+#[test]
+fn e5_a_peer_that_dialled_us_and_refuses_us_is_left_alone_too() {
+    let mut network = Network::of_members(13, 1);
+    network.add_raw(&[]);
+    let link = network.raw_dial(1, 0);
+    let stream = network.raw_open(1, link, establishment::PROTOCOL).unwrap();
+    network.raw_send(1, link, stream, hello("pleach").to_frame());
+    let nack = Message::Nack { motive: Motive::Application, alternatives: Vec::new() };
+    network.raw_send(1, link, stream, nack.to_frame());
+    network.run(SECOND);
+    assert_eq!(network.node(0).stats().nacks_received, 1);
+    network.command(0, Command::Bootstrap { address: address(1), peer: Some(id(1)) });
+    network.run(590 * SECOND);
+    assert_eq!(network.node(0).stats().dials, 0);
+    network.run(90 * SECOND);
+    assert!(network.node(0).stats().dials > 0);
 }
 
 /// Host 0 has one place, which host 1 takes.
@@ -78,8 +96,8 @@ fn e5_a_refused_node_joins_through_an_alternative() {
     assert!(network.node(1).neighbors("t").any(|peer| peer == id(2)));
 }
 
-/// A node that dials the hand-made host 0, which has answered its HELLO with this.
-fn answered(message: &Message) -> Network {
+/// A node that dials the hand-made host 0, which has answered its HELLO with its own and these.
+fn answered(messages: &[Message]) -> Network {
     let mut network = Network::new(4);
     network.add_raw(&[establishment::PROTOCOL]);
     network.add(native(1, &[0]));
@@ -87,8 +105,9 @@ fn answered(message: &Message) -> Network {
     network.run(SECOND);
     let link = *network.raw(0).links.keys().next().unwrap();
     let stream = network.raw_accepted(0, link, establishment::PROTOCOL)[0];
+    let frames: Vec<_> = messages.iter().map(Message::to_frame).collect();
     network.raw_send(0, link, stream, hello("pleach").to_frame());
-    network.raw_send(0, link, stream, message.to_frame());
+    network.raw_send(0, link, stream, Bytes::from(frames.concat()));
     network.run(SECOND);
     network
 }
@@ -103,8 +122,20 @@ fn strangers(count: u8) -> Vec<Alternative> {
 }
 
 #[test]
+fn e1_without_a_hello_the_link_closes_five_seconds_after_its_stream() {
+    let mut network = Network::new(4);
+    network.add_raw(&[establishment::PROTOCOL]);
+    network.add(native(1, &[0]));
+    network.run(5 * SECOND);
+    assert_eq!(network.links(1).len(), 1);
+    network.run(SECOND);
+    assert!(network.links(1).is_empty());
+    assert_eq!(network.node(1).stats().handshakes_timed_out, 1);
+}
+
+#[test]
 fn e5_ten_alternatives_of_one_nack_are_taken() {
-    let network = answered(&Message::Nack { motive: Motive::Quota, alternatives: strangers(12) });
+    let network = answered(&[Message::Nack { motive: Motive::Quota, alternatives: strangers(12) }]);
     let known = |other: &Alternative| network.node(1).book.places(other.peer).count() == 1;
     assert_eq!(strangers(12).iter().filter(|other| known(other)).count(), 10);
     assert_eq!(network.node(1).book.points(id(0), network.now), 0);
@@ -112,16 +143,36 @@ fn e5_ten_alternatives_of_one_nack_are_taken() {
 
 #[test]
 fn e6_a_hundred_alternatives_are_an_offence() {
-    let network = answered(&Message::Nack { motive: Motive::Quota, alternatives: strangers(100) });
+    let network = answered(&[Message::Nack { motive: Motive::Quota, alternatives: strangers(100) }]);
     assert_eq!(network.node(1).book.points(id(0), network.now), 10);
     assert!(network.links(1).is_empty());
 }
 
 #[test]
 fn e6_a_second_hello_is_an_offence() {
-    let network = answered(&hello("pleach"));
+    let network = answered(&[hello("pleach")]);
     assert_eq!(network.node(1).book.points(id(0), network.now), 10);
     assert!(network.links(1).is_empty());
+}
+
+#[test]
+fn e6_an_ack_after_a_nack_is_an_offence() {
+    let nack = Message::Nack { motive: Motive::Quota, alternatives: strangers(1) };
+    let network = answered(&[nack, Message::Ack { version: 1 }]);
+    assert_eq!(network.node(1).book.points(id(0), network.now), 10);
+    assert_eq!(network.node(1).book.places(strangers(1)[0].peer).count(), 1, "the NACK was heard");
+    assert!(network.links(1).is_empty());
+}
+
+#[test]
+fn e6_a_second_hello_after_establishment_is_an_offence() {
+    let mut network = Network::of_members(12, 1);
+    network.add_raw(&[]);
+    let (link, stream) = network.raw_establish(1, 0);
+    network.raw_send(1, link, stream, hello("pleach").to_frame());
+    network.run(SECOND);
+    assert_eq!(network.node(0).book.points(id(1), network.now), 10);
+    assert!(network.links(0).is_empty());
 }
 
 #[test]
@@ -162,6 +213,46 @@ fn a_second_session_stream_is_reset() {
 }
 
 #[test]
+fn a_session_stream_of_the_peer_that_we_dialled_is_reset() {
+    let mut network = Network::new(14);
+    network.add_raw(&[establishment::PROTOCOL]);
+    network.add(native(1, &[0]));
+    network.run(SECOND);
+    let link = *network.raw(0).links.keys().next().unwrap();
+    assert_eq!(network.raw_accepted(0, link, establishment::PROTOCOL).len(), 1);
+    let theirs = network.raw_open(0, link, establishment::PROTOCOL).unwrap();
+    network.run(SECOND);
+    assert!(network.raw_was_reset(0, link, theirs));
+    assert_eq!(network.node(1).stats().streams_refused, 1);
+    assert_eq!(network.links(1).len(), 1);
+}
+
+#[test]
+fn a_bad_session_frame_costs_points_and_the_link() {
+    let oversize = crate::wire::frame::with_varint(&[0; establishment::FRAME_MAX + 1]);
+    let not_canonical = Bytes::from_static(&[4, 0x82, 0x01, 0x18, 0x01]);
+    let trailing = Bytes::from_static(&[4, 0x82, 0x03, 0x00, 0x00]);
+    for (frame, early) in
+        [&oversize, &not_canonical, &trailing].into_iter().flat_map(|f| [(f, true), (f, false)])
+    {
+        let mut network = Network::of_members(15, 1);
+        network.add_raw(&[]);
+        let (link, stream) = if early {
+            let link = network.raw_dial(1, 0);
+            let stream = network.raw_open(1, link, establishment::PROTOCOL).unwrap();
+            network.raw_send(1, link, stream, hello("pleach").to_frame());
+            (link, stream)
+        } else {
+            network.raw_establish(1, 0)
+        };
+        network.raw_send(1, link, stream, frame.clone());
+        network.run(SECOND);
+        assert_eq!(network.node(0).book.points(id(1), network.now), 10, "{early}");
+        assert!(network.links(0).is_empty(), "{early}");
+    }
+}
+
+#[test]
 fn e4_four_early_streams_are_held_and_the_fifth_is_reset() {
     let mut network = Network::of_members(8, 1);
     network.add_raw(&[rpc::PROTOCOL]);
@@ -194,57 +285,4 @@ fn e4_more_than_64_kib_are_not_held() {
     network.raw_send(1, link, stream, Bytes::from(alloc::vec![0; 10 << 10]));
     network.run(SECOND);
     assert!(network.raw_was_reset(1, link, stream));
-}
-
-/// A node that asks its application, and a hand-made peer that has said HELLO to it, twenty times or once.
-fn asking() -> (Network, crate::link::LinkId, crate::channel::StreamId) {
-    let mut network = Network::new(10);
-    network.add(Config { registration: Registration::Query, ..native(0, &[]) });
-    network.subscribe(0, "t");
-    network.add_raw(&[]);
-    let link = network.raw_dial(1, 0);
-    let stream = network.raw_open(1, link, establishment::PROTOCOL).unwrap();
-    network.raw_send(1, link, stream, hello("pleach").to_frame());
-    network.run(SECOND);
-    assert_eq!(network.count(0, |event| *event == Event::Registration { peer: id(1) }), 1);
-    (network, link, stream)
-}
-
-#[test]
-fn e3_a_registered_peer_is_let_in_when_the_application_says_so() {
-    let (mut network, link, stream) = asking();
-    network.command(0, Command::Registered { peer: id(1), registered: true });
-    network.run(SECOND);
-    let heard = messages(&network.raw_received(1, link, stream));
-    assert_eq!(heard[1..], [Message::Ack { version: 1 }]);
-}
-
-#[test]
-fn e3_an_unregistered_peer_is_refused_with_motive_4() {
-    let (mut network, link, stream) = asking();
-    network.command(0, Command::Registered { peer: id(1), registered: false });
-    network.run(SECOND);
-    let heard = messages(&network.raw_received(1, link, stream));
-    assert_eq!(heard[1..], [Message::Nack { motive: Motive::Registration, alternatives: Vec::new() }]);
-    assert!(network.links(0).is_empty());
-}
-
-#[test]
-fn e1_an_unanswered_question_closes_the_link_after_ten_seconds() {
-    let (mut network, _, _) = asking();
-    network.run(8 * SECOND);
-    assert_eq!(network.links(0).len(), 1);
-    network.run(3 * SECOND);
-    assert!(network.links(0).is_empty());
-    assert_eq!(network.node(0).stats().handshakes_timed_out, 1);
-}
-
-#[test]
-fn an_answer_before_the_question_admits_nobody() {
-    let mut network = Network::new(11);
-    network.add(Config { registration: Registration::Query, ..native(0, &[]) });
-    network.add_raw(&[]);
-    network.raw_dial(1, 0);
-    network.command(0, Command::Registered { peer: id(1), registered: true });
-    assert_eq!(network.node(0).admission.admitted(), 0);
 }

@@ -1,6 +1,7 @@
 //! The composed node, in a small network of whole nodes and hand-made peers.
 #![allow(clippy::wildcard_enum_match_arm)] // Tests look for a few of many outputs.
 
+mod admitting;
 mod bans;
 mod ending;
 mod establishing;
@@ -9,6 +10,7 @@ mod joining;
 mod network;
 mod plain;
 mod raw;
+mod replacing;
 mod streams;
 
 use core::time::Duration;

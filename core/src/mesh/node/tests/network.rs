@@ -223,12 +223,16 @@ impl Network {
 
     /// Resets all links between two hosts.
     pub(super) fn reset(&mut self, one: usize, other: usize) {
-        let between = |(link, end): (&LinkId, &End)| (end.other.0 == other).then_some((*link, end.other.1));
+        let between = |(link, end): (&LinkId, &End)| (end.other.0 == other).then_some(*link);
         let links: Vec<_> = self.hosts[one].ends.iter().filter_map(between).collect();
-        for (here, there) in links {
-            self.closed(one, here, Cause::Reset);
-            self.closed(other, there, Cause::Reset);
-        }
+        links.into_iter().for_each(|link| self.reset_link(one, link));
+    }
+
+    /// Resets one link of a host.
+    pub(super) fn reset_link(&mut self, host: usize, link: LinkId) {
+        let (other, remote) = self.hosts[host].ends[&link].other;
+        self.closed(host, link, Cause::Reset);
+        self.closed(other, remote, Cause::Reset);
     }
 
     /// Lets a stalled host read on.

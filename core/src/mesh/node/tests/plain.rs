@@ -1,5 +1,6 @@
 //! Peers without our establishment: strangers in `native`, members in `solcial`.
 
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
 
@@ -9,6 +10,9 @@ use super::SECOND;
 use super::network::*;
 use super::raw::rpcs;
 use crate::broadcast::{self, Id, Verdict};
+use crate::channel::{self, identify, ping};
+use crate::link::LinkId;
+use crate::mesh::establishment;
 use crate::mesh::rpc::{self, Action};
 use crate::mesh::{Command, Config, Event, Registration};
 use crate::overlay::{self, Contact};
@@ -50,12 +54,78 @@ fn e8_a_peer_that_dials_and_does_not_begin_is_a_stranger() {
     assert!(network.links(0).is_empty());
 }
 
+/// A node, and a hand-made stranger with a link to it.
+fn stranger(seed: u64) -> (Network, LinkId) {
+    let mut network = Network::of_members(seed, 1);
+    network.add_raw(&[]);
+    let link = network.raw_dial(1, 0);
+    network.run(5 * SECOND);
+    assert_eq!(network.node(0).stats().strangers, 1);
+    (network, link)
+}
+
+#[test]
+fn e8_a_ping_stream_keeps_a_strangers_link() {
+    let (mut network, link) = stranger(5);
+    let first = network.raw_open(1, link, ping::PROTOCOL).unwrap();
+    network.run(200 * SECOND);
+    assert_eq!(network.links(0).len(), 1);
+    network.raw_send(1, link, first, Bytes::from_static(&[7; ping::LENGTH]));
+    network.run(SECOND);
+    assert_eq!(network.raw_received(1, link, first), [7; ping::LENGTH]);
+    let second = network.raw_open(1, link, ping::PROTOCOL).unwrap();
+    network.raw_input(1, link, channel::Input::Finish { stream: first });
+    network.run(100 * SECOND);
+    assert_eq!(network.links(0).len(), 1, "there is another");
+    network.raw_input(1, link, channel::Input::Reset { stream: second });
+    network.run(59 * SECOND);
+    assert_eq!(network.links(0).len(), 1);
+    network.run(2 * SECOND);
+    assert!(network.links(0).is_empty());
+}
+
+#[test]
+fn e8_identify_streams_keep_no_stranger() {
+    let (mut network, link) = stranger(6);
+    for _ in 0..10 {
+        network.raw_open(1, link, identify::PROTOCOL).unwrap();
+        network.run(5 * SECOND);
+    }
+    assert_eq!(network.links(0).len(), 1);
+    network.run(5 * SECOND);
+    assert!(network.links(0).is_empty());
+}
+
+#[test]
+fn e8_a_stranger_cannot_begin_the_establishment_any_more() {
+    let (mut network, link) = stranger(7);
+    let stream = network.raw_open(1, link, establishment::PROTOCOL).unwrap();
+    network.run(SECOND);
+    assert!(network.raw_was_reset(1, link, stream));
+    network.run(60 * SECOND);
+    assert!(network.links(0).is_empty());
+}
+
+#[test]
+fn e8_only_a_peer_that_answers_na_is_a_stranger() {
+    let mut network = Network::new(8);
+    network.add_raw(&[establishment::PROTOCOL]);
+    // It kills every stream before it has answered.
+    network.raw(0).config = Arc::new(channel::Config { negotiating_max: 0, ..channel::Config::default() });
+    network.add(native(1, &[0]));
+    network.subscribe(1, "t");
+    network.run(2 * SECOND);
+    assert_eq!(network.node(1).stats().handshakes, 1);
+    assert_eq!(network.node(1).stats().strangers, 0);
+    assert!(network.links(1).is_empty());
+}
+
 fn contact(host: usize) -> Contact<crate::identity::PeerId> {
     Contact { peer: id(host), addresses: Vec::from([Bytes::from(Multiaddr::tcp(socket(host)).to_bytes())]) }
 }
 
 /// A `solcial` node, and a hand-made peer with a stream to it.
-fn solcial() -> (Network, crate::link::LinkId, crate::channel::StreamId) {
+fn solcial() -> (Network, LinkId, channel::StreamId) {
     let mut network = Network::new(3);
     let listen = alloc::vec![address(0)];
     network.add(Config { listen, registration: Registration::Open, network_size: 16, ..Config::solcial() });
@@ -103,6 +173,33 @@ fn registration_is_asked_for_and_lets_a_plain_peer_in() {
     network.raw_dial(1, 0);
     assert_eq!(network.count(0, |event| *event == Event::Registration { peer: id(1) }), 1);
     assert_eq!(network.count(0, |event| matches!(event, Event::PeerUp { .. })), 0);
+    network.command(0, Command::Registered { peer: id(1), registered: true });
+    assert_eq!(network.count(0, |event| *event == Event::PeerUp { peer: id(1) }), 1);
+}
+
+#[test]
+fn identity_2_1_registration_gates_protocols_and_not_connections() {
+    let mut network = Network::new(9);
+    network.add(Config { listen: alloc::vec![address(0)], ..Config::solcial() });
+    network.subscribe(0, "t");
+    network.add_raw(&[rpc::PROTOCOL]);
+    let link = network.raw_dial(1, 0);
+    let early = network.raw_open(1, link, rpc::PROTOCOL).unwrap();
+    network.command(0, Command::Registered { peer: id(1), registered: false });
+    network.run(SECOND);
+    let late = network.raw_open(1, link, rpc::PROTOCOL).unwrap();
+    network.run(SECOND);
+    assert!(network.raw_was_reset(1, link, early) && network.raw_was_reset(1, link, late));
+    assert_eq!(network.count(0, |event| matches!(event, Event::PeerUp { .. })), 0);
+    let ping = network.raw_open(1, link, ping::PROTOCOL).unwrap();
+    network.run(100 * SECOND);
+    assert_eq!(network.links(0).len(), 1, "a stranger that pings");
+    network.raw_input(1, link, channel::Input::Reset { stream: ping });
+    network.run(61 * SECOND);
+    assert!(network.links(0).is_empty());
+    // It may have been registered by now.
+    network.raw_dial(1, 0);
+    assert_eq!(network.count(0, |event| *event == Event::Registration { peer: id(1) }), 2);
     network.command(0, Command::Registered { peer: id(1), registered: true });
     assert_eq!(network.count(0, |event| *event == Event::PeerUp { peer: id(1) }), 1);
 }

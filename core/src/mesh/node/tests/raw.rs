@@ -22,6 +22,10 @@ pub(super) struct Raw {
     pub(super) outputs: VecDeque<Output>,
     local: Arc<channel::Local>,
     protocols: Arc<[alloc::string::String]>,
+    /// Of links to come.
+    pub(super) config: Arc<channel::Config>,
+    /// Whether credit returns for what it receives on streams.
+    pub(super) reads: bool,
     pub(super) links: BTreeMap<LinkId, RawLink>,
     rng: ChaCha8Rng,
     next_link: u64,
@@ -40,6 +44,8 @@ impl Raw {
             outputs: VecDeque::new(),
             local: Arc::new(channel::Local::new(&pair, &mut rng)),
             protocols: protocols.iter().map(ToString::to_string).collect(),
+            config: Arc::default(),
+            reads: true,
             links: BTreeMap::new(),
             rng,
             next_link: 0,
@@ -60,7 +66,7 @@ impl Raw {
         match input {
             Input::Opened { link, via, .. } => {
                 let role = if matches!(via, Via::Dialled) { Role::Dialler } else { Role::Listener };
-                let (config, local) = (Arc::default(), Arc::clone(&self.local));
+                let (config, local) = (Arc::clone(&self.config), Arc::clone(&self.local));
                 let channel = Channel::new(config, local, role, None, Arc::clone(&self.protocols));
                 self.links.insert(link, RawLink { channel, said: Vec::new(), open: true });
                 self.channel(at, link, channel::Input::Start);
@@ -98,7 +104,9 @@ impl Raw {
             if let channel::Output::Received { stream, bytes } = &output {
                 let (stream, count) = (*stream, bytes.len());
                 self.links.entry(id).and_modify(|link| link.said.push(output));
-                self.channel(at, id, channel::Input::Consumed { stream, count });
+                if self.reads {
+                    self.channel(at, id, channel::Input::Consumed { stream, count });
+                }
             } else if let channel::Output::Send(bytes) = output {
                 self.outputs.push_back(Output::Send { link: id, bytes });
             } else if let channel::Output::Closed(cause) = &output {

@@ -133,6 +133,19 @@ fn h5_heads_move_to_the_link_that_stays() {
     assert_eq!(heights(&mut network, second).last(), Some(&3));
 }
 
+#[test]
+fn h7_a_refreshed_head_tells_the_rooms_that_are_free_then() {
+    let mut network = Network::of_members(9, 2);
+    network.run(5 * SECOND);
+    let rooms = |network: &Network| {
+        let row = network.node(1).heads().find(|row| row.head.fields().peer == id(0)).unwrap();
+        (row.head.fields().free_member_rooms, row.head.fields().free_mirror_rooms)
+    };
+    assert_eq!(rooms(&network), (96, 96), "before anybody came");
+    network.run(700 * SECOND);
+    assert_eq!(rooms(&network), (95, 95), "host 1 came");
+}
+
 /// A hundred payloads of 60 KB, for a neighbour that does not read.
 fn flood() -> Network {
     let mut network = Network::of_members(6, 2);
