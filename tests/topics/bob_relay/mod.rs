@@ -6,10 +6,14 @@ mod channel;
 mod failures;
 mod model;
 mod packets;
+mod peer_transcripts;
+mod peers;
+mod recording;
 mod relay_traces;
 mod relay_transcripts;
 mod rooms;
 mod spoke;
+mod transcripts_of_peers;
 
 use std::convert::Infallible;
 
@@ -30,6 +34,8 @@ fn bob_relay() {
         channel::channel(topic);
         packets::packets(topic);
         relay_traces::relay_traces(topic);
+        peer_transcripts::peer_transcripts(topic);
+        transcripts_of_peers::transcripts(topic);
         relay_transcripts::transcripts(topic);
         relay_transcripts::conversations(topic);
     });

@@ -1,7 +1,6 @@
 //! Both peers together, with a relay in memory.
 
 pub(crate) mod bench;
-pub(crate) mod relay;
 pub(crate) mod world;
 
 mod transfer;

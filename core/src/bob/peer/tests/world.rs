@@ -1,7 +1,7 @@
 //! Servers, clients and a relay in memory: everything between them is cut at random places.
 
 use alloc::boxed::Box;
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
 use core::net::SocketAddr;
 use core::time::Duration;
@@ -11,24 +11,29 @@ use bytes::Bytes;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 
-use super::relay::{Act, Place, Relay};
 use crate::bob::pack::Name;
 use crate::bob::peer;
-use crate::bob::{Client, Identity, Password, Server, client, server};
-use crate::link::{Address, Cause, How, Input, LinkId, Output, Via};
+use crate::bob::peer::ROOM;
+use crate::bob::relay::{self, Relay};
+use crate::bob::{Client, Password, Server, client, server};
+use crate::link::{Address, Cause, How, Input, LinkId, ListenerId, Output, Via};
 use crate::machine::{At, Context, Machine};
 use crate::rng::below;
 use crate::time::Instant;
 
-const HANDSHAKE: u16 = 9000;
-const ROOM: u16 = 9001;
+const HANDSHAKE_PORT: u16 = 9000;
+const ROOM_PORT: u16 = 9001;
 
 pub(crate) fn port(number: u16) -> Address {
     Address::Socket(SocketAddr::from(([192, 0, 2, 1], number)))
 }
 
 pub(crate) fn relay() -> peer::Relay {
-    peer::Relay::new(port(HANDSHAKE), port(ROOM))
+    peer::Relay::new(port(HANDSHAKE_PORT), port(ROOM_PORT))
+}
+
+fn new_relay() -> Relay {
+    Relay::new(relay::Config::new(port(HANDSHAKE_PORT), port(ROOM_PORT)))
 }
 
 pub(crate) fn sends(password: &str, content: &[u8]) -> server::Config {
@@ -56,7 +61,7 @@ enum Actor {
 
 struct Peer {
     actor: Actor,
-    identity: Identity,
+    address: SocketAddr,
     /// Links that stand, and whether they are paused.
     links: BTreeMap<LinkId, bool>,
     /// Bytes on their way to it, by link; behind them, the end.
@@ -68,6 +73,9 @@ enum Piece {
     End(LinkId),
 }
 
+/// A link of a peer.
+type Place = (usize, LinkId);
+
 /// Changes bytes that the relay forwards in a room to a peer; empty bytes are lost.
 type Tamper = Box<dyn FnMut(usize, Bytes) -> Bytes>;
 
@@ -76,7 +84,12 @@ pub(crate) struct World {
     rng: ChaCha8Rng,
     peers: Vec<Peer>,
     relay: Relay,
-    /// Bytes on their way to the relay.
+    /// Links of the relay, and whose they are.
+    places: BTreeMap<LinkId, Place>,
+    /// Links that the relay does not read.
+    paused: BTreeSet<LinkId>,
+    next_link: u64,
+    /// Bytes on their way to the relay; behind them, the end.
     outbox: VecDeque<(Place, Option<Bytes>)>,
     pub(crate) tamper: Option<Tamper>,
     /// The longest piece that is delivered at once.
@@ -85,15 +98,20 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new(seed: u64) -> Self {
-        Self {
+        let mut world = Self {
             now: Instant::from_micros(1_000_000),
             rng: ChaCha8Rng::seed_from_u64(seed),
             peers: Vec::new(),
-            relay: Relay::default(),
+            relay: new_relay(),
+            places: BTreeMap::new(),
+            paused: BTreeSet::new(),
+            next_link: LinkId::ACCEPTED,
             outbox: VecDeque::new(),
             tamper: None,
             piece_max: 1000,
-        }
+        };
+        world.call_relay(None);
+        world
     }
 
     pub(crate) fn server(&mut self, config: server::Config, content: &[u8]) -> usize {
@@ -109,8 +127,8 @@ impl World {
     fn add(&mut self, actor: Actor) -> usize {
         let index = self.peers.len();
         let host = u8::try_from(index + 1).unwrap();
-        let identity = Identity::of(SocketAddr::from(([198, 51, 100, host], 4000)));
-        let peer = Peer { actor, identity, links: BTreeMap::new(), inbox: VecDeque::new() };
+        let address = SocketAddr::from(([198, 51, 100, host], 4000));
+        let peer = Peer { actor, address, links: BTreeMap::new(), inbox: VecDeque::new() };
         self.peers.push(peer);
         self.wake(index);
         index
@@ -157,16 +175,6 @@ impl World {
         *reads = whether;
     }
 
-    pub(crate) fn server_machine(&self, index: usize) -> &Server {
-        let Actor::Server { machine, .. } = &self.peers[index].actor else { panic!("{index} is a client") };
-        machine
-    }
-
-    pub(crate) fn client_machine(&self, index: usize) -> &Client {
-        let Actor::Client { machine, .. } = &self.peers[index].actor else { panic!("{index} is a server") };
-        machine
-    }
-
     pub(crate) fn tell_server(&mut self, index: usize, command: server::Command) {
         self.call(index, Some(Told::Server(command)));
     }
@@ -175,16 +183,19 @@ impl World {
         self.call(index, Some(Told::Client(command)));
     }
 
-    /// The relay's machine goes down: all links are reset.
+    /// The relay is gone: all links are reset.
     pub(crate) fn relay_dies(&mut self) {
         self.outbox.clear();
-        self.relay = Relay::default();
+        self.places.clear();
+        self.relay = new_relay();
+        self.call_relay(None);
         for index in 0..self.peers.len() {
             self.peers[index].inbox.clear();
             for link in self.peers[index].links.keys().copied().collect::<Vec<_>>() {
                 self.closes(index, link, Cause::Reset);
             }
         }
+        self.outbox.clear();
     }
 
     /// Carries until nothing moves, without time.
@@ -194,7 +205,9 @@ impl World {
 
     /// One piece is delivered somewhere. False: nothing moves.
     pub(crate) fn step(&mut self) -> bool {
-        if let Some((place, bytes)) = self.outbox.pop_front() {
+        let is_read = |place: &Place| self.relay_link(*place).is_none_or(|link| !self.paused.contains(&link));
+        if let Some(at) = self.outbox.iter().position(|(place, _)| is_read(place)) {
+            let (place, bytes) = self.outbox.remove(at).unwrap();
             self.to_relay(place, bytes);
             return true;
         }
@@ -213,9 +226,14 @@ impl World {
         self.run();
         loop {
             let due = (0..self.peers.len()).filter_map(|index| Some((self.poll_timeout(index)?, index)));
-            let Some((at, index)) = due.min().filter(|(at, _)| *at <= end) else { break };
+            let of_relay = self.relay.poll_timeout().map(|at| (at, usize::MAX));
+            let Some((at, index)) = due.chain(of_relay).min().filter(|(at, _)| *at <= end) else { break };
             self.now = self.now.max(at);
-            self.wake(index);
+            if index == usize::MAX {
+                self.call_relay(None);
+            } else {
+                self.wake(index);
+            }
             self.run();
         }
         self.now = end;
@@ -250,6 +268,9 @@ impl World {
                 if !rest.is_empty() {
                     self.peers[index].inbox.push_front(Piece::Bytes(link, rest));
                 }
+                if let Some(link) = self.relay_link((index, link)) {
+                    self.call_relay(Some(Input::Written { link, count: bytes.len() }));
+                }
                 self.call(index, Some(Told::Link(Event::Received(link, bytes))));
             }
             Piece::End(link) => {
@@ -261,37 +282,68 @@ impl World {
         }
     }
 
+    fn relay_link(&self, place: Place) -> Option<LinkId> {
+        self.places.iter().find(|(_, of)| **of == place).map(|(link, _)| *link)
+    }
+
     fn to_relay(&mut self, place: Place, bytes: Option<Bytes>) {
-        let (index, link) = place;
-        let acts = match bytes {
-            Some(bytes) => {
-                let acts = self.relay.received(place, &bytes);
-                if self.peers[index].links.contains_key(&LinkId(link)) {
-                    self.call(index, Some(Told::Link(Event::Written(LinkId(link), bytes.len()))));
-                }
-                acts
+        let (index, own) = place;
+        let Some(link) = self.relay_link(place) else { return };
+        let Some(bytes) = bytes else { return self.call_relay(Some(Input::Finished { link })) };
+        let count = bytes.len();
+        self.call_relay(Some(Input::Received { link, bytes }));
+        if self.peers[index].links.contains_key(&own) {
+            self.call(index, Some(Told::Link(Event::Written(own, count))));
+        }
+    }
+
+    fn call_relay(&mut self, input: Option<relay::Input>) {
+        let at = At { now: self.now, ..At::default() };
+        let mut inputs = VecDeque::from([input]);
+        while let Some(input) = inputs.pop_front() {
+            let mut outputs = Vec::new();
+            let mut cx = Context::new(at, &mut self.rng, &mut outputs);
+            match input {
+                Some(input) => self.relay.handle(input, &mut cx),
+                None => self.relay.handle_timeout(&mut cx),
             }
-            None => self.relay.closed(place),
-        };
-        for act in acts {
-            match act {
-                Act::Send((to, link), mut bytes) => {
-                    let in_room = self.relay.pipes.contains_key(&(to, link)) && bytes.as_ref() != b"00";
-                    if in_room && let Some(tamper) = &mut self.tamper {
-                        bytes = tamper(to, bytes);
+            for output in outputs {
+                match output {
+                    Output::Send { link, bytes } => self.from_relay(self.places[&link], bytes),
+                    Output::Close { link, .. } => {
+                        if let Some((to, own)) = self.places.remove(&link) {
+                            self.peers[to].inbox.push_back(Piece::End(own));
+                            inputs.push_back(Some(Input::Closed { link, cause: Cause::Finished }));
+                        }
                     }
-                    if !bytes.is_empty() {
-                        self.peers[to].inbox.push_back(Piece::Bytes(LinkId(link), bytes));
+                    Output::Pause { link } => {
+                        self.paused.insert(link);
                     }
+                    Output::Resume { link } => {
+                        self.paused.remove(&link);
+                    }
+                    Output::Event(_) | Output::Listen { .. } => {}
+                    other => panic!("a relay does not want {other:?}"),
                 }
-                Act::Close((to, link)) => self.peers[to].inbox.push_back(Piece::End(LinkId(link))),
             }
+        }
+    }
+
+    fn from_relay(&mut self, (to, link): Place, mut bytes: Bytes) {
+        if link == ROOM
+            && bytes.as_ref() != b"00"
+            && let Some(tamper) = &mut self.tamper
+        {
+            bytes = tamper(to, bytes);
+        }
+        if !bytes.is_empty() {
+            self.peers[to].inbox.push_back(Piece::Bytes(link, bytes));
         }
     }
 
     fn closes(&mut self, index: usize, link: LinkId, cause: Cause) {
         if self.peers[index].links.remove(&link).is_some() {
-            self.outbox.push_back(((index, link.0), None));
+            self.outbox.push_back(((index, link), None));
             self.call(index, Some(Told::Link(Event::Closed(link, cause))));
         }
     }
@@ -364,11 +416,15 @@ impl World {
 
     fn on_effect(&mut self, index: usize, effect: Effect) {
         match effect {
-            Effect::Dial(link, to) => {
-                self.peers[index].links.insert(link, false);
-                let identity = self.peers[index].identity.clone();
-                self.relay.opened((index, link.0), identity, to == port(ROOM));
-                self.call(index, Some(Told::Link(Event::Opened(link, to))));
+            Effect::Dial(own, to) => {
+                self.peers[index].links.insert(own, false);
+                let link = LinkId(self.next_link);
+                self.next_link += 1;
+                self.places.insert(link, (index, own));
+                let via = Via::Accepted { listener: ListenerId(u32::from(to == port(ROOM_PORT))) };
+                let remote = Address::Socket(self.peers[index].address);
+                self.call_relay(Some(Input::Opened { link, via, local: to.clone(), remote }));
+                self.call(index, Some(Told::Link(Event::Opened(own, to))));
             }
             Effect::Send(link, mut bytes) => {
                 assert!(
@@ -379,17 +435,17 @@ impl World {
                     let length = u64::try_from(bytes.len()).unwrap();
                     let cut = usize::try_from(1 + below(&mut self.rng, length.min(self.piece_max))).unwrap();
                     let piece = bytes.split_to(cut.min(bytes.len()));
-                    self.outbox.push_back(((index, link.0), Some(piece)));
+                    self.outbox.push_back(((index, link), Some(piece)));
                 }
             }
             Effect::Close(link, How::Flush) => {
-                self.outbox.push_back(((index, link.0), None));
+                self.outbox.push_back(((index, link), None));
                 self.peers[index].links.remove(&link);
                 // What is said at the end is awaited; what waits behind it in the outbox leaves.
                 self.call(index, Some(Told::Link(Event::Closed(link, Cause::Finished))));
             }
             Effect::Close(link, How::Abort) => {
-                self.outbox.retain(|(place, _)| *place != (index, link.0));
+                self.outbox.retain(|(place, _)| *place != (index, link));
                 self.closes(index, link, Cause::Finished);
             }
             Effect::Pause(link, paused) => {

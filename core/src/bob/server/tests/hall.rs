@@ -180,7 +180,7 @@ fn section_5_a_stream_cut_anywhere_says_the_same() {
     let (mut desk, public) = registered();
     let mut guest = Guest::friend(2, GUEST, public);
     let mut said = Vec::new();
-    let mut hears = |desk: &mut Desk, packet: crate::bob::packet::Packet| {
+    let mut hears = |desk: &mut Desk, packet: Packet| {
         let mut bytes = BytesMut::new();
         packet.encode(&mut bytes).unwrap();
         said.clear();
