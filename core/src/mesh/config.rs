@@ -73,12 +73,22 @@ pub struct Config {
     pub validation: Validation,
     /// Who may take part.
     pub registration: Registration,
-    /// How long a yes of the application holds. Default 1 h.
+    /// How long a yes of the application holds. A linked peer is asked about again when it ends. Default 1 h.
     pub registered_lifetime: Duration,
+    /// How long a yes holds, from when it was given, while the application does not answer: an outage must not dissolve
+    /// the overlay. Default 24 h.
+    pub registered_grace: Duration,
+    /// In this time it is asked again about a peer whose earlier yes holds on. Default 60 s.
+    pub registered_retry: Duration,
     /// How long a no holds. Default 60 s.
     pub unregistered_lifetime: Duration,
-    /// An unanswered question is asked again after this time. Default 5 s.
+    /// A question without an answer after this time counts as not answered; it is asked again while a link waits for it.
+    /// Default 5 s, at least 1 ms.
     pub registration_timeout: Duration,
+    /// Questions at once. Default 32.
+    pub registration_questions_max: usize,
+    /// Questions that wait for those. Beyond, peers that are not known to be registered are refused. Default 256.
+    pub registration_queue_max: usize,
     /// Answers kept of each kind. Default 4096.
     pub registrations_max: usize,
 
@@ -109,7 +119,8 @@ pub struct Config {
     pub head_table: heads::Config,
     /// The channel of each link.
     pub channel: channel::Config,
-    /// The session of each link.
+    /// The session of each link. `native` waits 10 s for an answer about a peer, as `mesh` E1 has it; `solcial` 30 s
+    /// (`identity-and-content` 2.1) and so 40 s for the whole handshake, of which the channel takes 10 s at most.
     pub session: session::Config,
     /// The table of links.
     pub admission: admission::Config,
@@ -175,8 +186,12 @@ impl Config {
             validation: Validation::Signed,
             registration: Registration::Open,
             registered_lifetime: Duration::from_secs(3600),
+            registered_grace: Duration::from_secs(24 * 3600),
+            registered_retry: Duration::from_secs(60),
             unregistered_lifetime: Duration::from_secs(60),
             registration_timeout: Duration::from_secs(5),
+            registration_questions_max: 32,
+            registration_queue_max: 256,
             registrations_max: 4096,
             network_size: 10_000,
             topics_max: 64,
@@ -212,6 +227,11 @@ impl Config {
             registration: Registration::Query,
             overlay: overlay::Config { plain_peers: true, ..native.overlay },
             broadcast: broadcast::Config { ids: broadcast::Ids::Opaque, ..native.broadcast },
+            session: session::Config {
+                answer: Duration::from_secs(30),
+                handshake: Duration::from_secs(40),
+                ..native.session
+            },
             ..native
         }
     }

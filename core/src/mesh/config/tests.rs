@@ -35,10 +35,23 @@ fn m1_the_solcial_preset() {
     let overlay = &config.overlay;
     assert_eq!(overlay.shuffle_period, Duration::from_secs(15));
     assert_eq!((overlay.shuffle_walk, overlay.join_walk), (4, 3));
+    // An answer about a peer is waited for longer (`identity-and-content` 2.1), and the handshake with it.
+    assert_eq!(config.session.answer, Duration::from_secs(30));
+    assert_eq!(config.session.handshake, config.channel.upgrade_timeout + config.session.answer);
     // The native preset starts from the same timers.
     let native = Config::native();
     assert_eq!(native.broadcast.batch, config.broadcast.batch);
     assert_eq!(native.overlay.shuffle_period, overlay.shuffle_period);
+}
+
+#[test]
+fn identity_2_1_limits_and_times_of_registration() {
+    let config = Config::solcial();
+    assert_eq!((config.registration_questions_max, config.registration_queue_max), (32, 256));
+    assert_eq!(config.registration_timeout, Duration::from_secs(5));
+    assert_eq!(config.unregistered_lifetime, Duration::from_secs(60));
+    assert_eq!(config.registered_lifetime, Duration::from_secs(3600));
+    assert_eq!(config.registered_grace, Duration::from_secs(24 * 3600));
 }
 
 #[test]
