@@ -189,6 +189,19 @@ fn e7_a_bye_ends_the_link() {
 }
 
 #[test]
+fn e7_a_link_that_nobody_uses_says_bye_before_it_closes() {
+    let mut network = Network::of_members(19, 1);
+    network.add_raw(&[]);
+    let (link, stream) = network.raw_establish(1, 0);
+    network.run(58 * SECOND);
+    assert_eq!(network.links(0).len(), 1);
+    network.run(3 * SECOND);
+    let heard = messages(&network.raw_received(1, link, stream));
+    assert_eq!(heard.last(), Some(&Message::Bye { motive: Motive::Unspecified }));
+    assert!(network.links(0).is_empty());
+}
+
+#[test]
 fn unknown_session_messages_are_counted() {
     let mut network = Network::of_members(6, 1);
     network.add_raw(&[]);
