@@ -20,6 +20,9 @@ use crate::{admission, broadcast, channel, heads, overlay, queue, session};
 const MEMBER: Level = Level(1);
 /// Those of them that the configuration prefers.
 const PRIVILEGED: Level = Level(2);
+/// What nodes of Solcial speak about (`overlay` 2).
+const SOLCIAL_TOPICS: [&str; 4] =
+    ["/solcial/public", "/solcial/content", "/solcial/sync", "/solcial/keyexchange"];
 
 /// A node of the mesh. Start from [`Config::native`] or [`Config::solcial`].
 #[derive(Clone, Debug)]
@@ -94,6 +97,9 @@ pub struct Config {
 
     /// Estimated number of nodes until a command says otherwise. Default 10 000.
     pub network_size: u64,
+    /// Topics to take part in from the start, until [`Command::Leave`](super::Command::Leave). At most `topics_max`.
+    /// `native` none, `solcial` the four of Solcial (`overlay` 2).
+    pub topics: Vec<String>,
     /// Topics at once. Default 64.
     pub topics_max: usize,
     /// Bytes of a topic's name. Default 256.
@@ -194,6 +200,7 @@ impl Config {
             registration_queue_max: 256,
             registrations_max: 4096,
             network_size: 10_000,
+            topics: Vec::new(),
             topics_max: 64,
             topic_name_max: 256,
             told_unknown_interval: Duration::from_secs(60),
@@ -225,6 +232,7 @@ impl Config {
             heads: false,
             validation: Validation::Application,
             registration: Registration::Query,
+            topics: SOLCIAL_TOPICS.iter().map(ToString::to_string).collect(),
             overlay: overlay::Config { plain_peers: true, ..native.overlay },
             broadcast: broadcast::Config { ids: broadcast::Ids::Opaque, ..native.broadcast },
             session: session::Config {
@@ -236,7 +244,7 @@ impl Config {
         }
     }
 
-    /// Checks what types cannot: names and their lengths.
+    /// Checks what types cannot: names, their lengths and number.
     pub fn validate(&self) -> Result<(), ConfigError> {
         if !(1..=NETWORK_MAX).contains(&self.network.len()) {
             return Err(ConfigError::Network);
@@ -244,7 +252,15 @@ impl Config {
         if self.metadata.len() > METADATA_MAX {
             return Err(ConfigError::Metadata);
         }
+        if self.topics.len() > self.topics_max || !self.topics.iter().all(|topic| self.is_topic(topic)) {
+            return Err(ConfigError::Topics);
+        }
         Ok(())
+    }
+
+    /// Whether a topic may have this name.
+    pub(super) const fn is_topic(&self, name: &str) -> bool {
+        !name.is_empty() && name.len() <= self.topic_name_max
     }
 
     /// What the table of links is made with.
@@ -274,6 +290,8 @@ pub enum ConfigError {
     Network,
     /// There are more than 1024 bytes of metadata.
     Metadata,
+    /// There are more topics than `topics_max`, or the name of one has no bytes, or more than `topic_name_max`.
+    Topics,
     /// The software's name does not have 1 to 32 bytes, or its version not 1 to 16.
     Software,
 }
@@ -283,6 +301,7 @@ impl fmt::Display for ConfigError {
         f.write_str(match self {
             Self::Network => "the name of a network has 1 to 64 bytes",
             Self::Metadata => "metadata has at most 1024 bytes",
+            Self::Topics => "too many topics, or one with a name that is empty or too long",
             Self::Software => "the name of a software has 1 to 32 bytes, its version 1 to 16",
         })
     }

@@ -18,6 +18,7 @@ fn m1_the_native_preset() {
     assert!(config.broadcast.validate);
     assert!(!config.overlay.plain_peers);
     assert!(!config.overlay_config().check_registration);
+    assert!(config.topics.is_empty());
 }
 
 #[test]
@@ -72,6 +73,18 @@ fn names_and_metadata_have_lengths() {
     };
     assert_eq!(metadata(1024), Ok(()));
     assert_eq!(metadata(1025), Err(ConfigError::Metadata));
+}
+
+#[test]
+fn topics_have_names_and_a_number() {
+    let topics = |names: &[&str]| {
+        let topics = names.iter().map(ToString::to_string).collect();
+        Config { topics, topics_max: 2, ..Config::native() }.validate()
+    };
+    assert_eq!(topics(&["a", &"b".repeat(256)]), Ok(()));
+    assert_eq!(topics(&["a", "b", "c"]), Err(ConfigError::Topics));
+    assert_eq!(topics(&[""]), Err(ConfigError::Topics));
+    assert_eq!(topics(&[&"b".repeat(257)]), Err(ConfigError::Topics));
 }
 
 #[test]

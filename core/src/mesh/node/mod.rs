@@ -268,6 +268,7 @@ impl Node {
             self.phase = Phase::Running;
             self.timers.set(Timer::Start, None);
             self.open_listeners(cx);
+            self.subscribe_configured(cx);
             self.dial_bootstrap(cx);
             self.say_own(cx);
         }

@@ -165,6 +165,34 @@ fn o3_3_c_a_message_of_a_plain_stranger_is_heard_once_it_is_a_neighbour() {
 }
 
 #[test]
+fn m1_a_solcial_node_takes_part_in_the_topics_of_the_seed_from_the_start() {
+    let mut network = Network::new(10);
+    let listen = alloc::vec![address(0)];
+    network.add(Config { listen, registration: Registration::Open, network_size: 16, ..Config::solcial() });
+    network.run(SECOND);
+    let seed = ["/solcial/content", "/solcial/keyexchange", "/solcial/public", "/solcial/sync"];
+    assert!(network.node(0).topics().eq(seed));
+    network.add_raw(&[rpc::PROTOCOL]);
+    let link = network.raw_dial(1, 0);
+    let stream = network.raw_open(1, link, rpc::PROTOCOL).unwrap();
+    let join = Action::Overlay(overlay::Message::Join { ttl: 3, peer: contact(1), nonce: None });
+    network.raw_send(1, link, stream, rpc::encode_frame("/solcial/public", &join).unwrap());
+    network.run(SECOND);
+    assert!(network.node(0).neighbors("/solcial/public").eq([id(1)]));
+    network.command(0, Command::Leave { token: 3, topic: "/solcial/sync".into() });
+    assert_eq!(network.node(0).topics().count(), 3);
+}
+
+#[test]
+fn a_topic_that_the_configuration_names_twice_is_one() {
+    let mut network = Network::new(11);
+    network.add(Config { topics: ["u", "u"].map(Into::into).into(), ..native(0, &[]) });
+    network.run(SECOND);
+    assert!(network.node(0).topics().eq(["u"]));
+    assert_eq!(network.count(0, |event| matches!(event, Event::Done { .. })), 0);
+}
+
+#[test]
 fn registration_is_asked_for_and_lets_a_plain_peer_in() {
     let mut network = Network::new(4);
     network.add(Config { listen: alloc::vec![address(0)], ..Config::solcial() });
