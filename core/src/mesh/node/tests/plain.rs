@@ -9,6 +9,7 @@ use bytes::Bytes;
 use super::SECOND;
 use super::network::*;
 use super::raw::rpcs;
+use crate::admission;
 use crate::broadcast::{self, Id, Verdict};
 use crate::channel::{self, identify, ping};
 use crate::link::LinkId;
@@ -94,6 +95,47 @@ fn e8_identify_streams_keep_no_stranger() {
     assert_eq!(network.links(0).len(), 1);
     network.run(5 * SECOND);
     assert!(network.links(0).is_empty());
+}
+
+/// A node with these places, and so many hand-made strangers that have dialled it.
+fn strangers(admission: admission::Config, count: usize) -> Network {
+    let mut network = Network::new(12);
+    network.add(Config { admission, ..native(0, &[]) });
+    network.subscribe(0, "t");
+    for host in 1..=count {
+        network.add_raw(&[]);
+        network.raw_dial(host, 0);
+    }
+    network.run(6 * SECOND);
+    network
+}
+
+fn open_links(network: &mut Network, host: usize) -> usize {
+    network.raw(host).links.values().filter(|link| link.open).count()
+}
+
+#[test]
+fn e8_strangers_have_a_quota_of_their_own() {
+    let admission = admission::Config { strangers_max: 2, ..admission::Config::default() };
+    let mut network = strangers(admission, 4);
+    let open: Vec<usize> = (1..=4).map(|host| open_links(&mut network, host)).collect();
+    assert_eq!(open.iter().sum::<usize>(), 2, "{open:?}");
+    assert_eq!(network.node(0).admission.admitted(), 2);
+    // It keeps no member out.
+    network.add_raw(&[]);
+    network.raw_establish(5, 0);
+    assert_eq!(network.count(0, |event| *event == Event::PeerUp { peer: id(5) }), 1);
+}
+
+#[test]
+fn e8_the_quota_of_strangers_is_the_lowest() {
+    let admission = admission::Config { links_max: 1, outgoing_reserved: 0, ..admission::Config::default() };
+    let mut network = strangers(admission, 1);
+    assert_eq!(open_links(&mut network, 1), 1);
+    network.add_raw(&[]);
+    network.raw_establish(2, 0);
+    assert_eq!(network.count(0, |event| *event == Event::PeerUp { peer: id(2) }), 1);
+    assert_eq!(open_links(&mut network, 1), 0, "the stranger has made room");
 }
 
 #[test]
