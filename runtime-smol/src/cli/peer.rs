@@ -40,7 +40,8 @@ pub(crate) fn config(preset: Preset, network: Option<&str>) -> Config {
         Preset::Native => Config::native(),
         Preset::Solcial => Config::solcial(),
     };
-    Config { network: network.unwrap_or(&base.network).to_owned(), ..base }
+    // The topics are the user's to name.
+    Config { network: network.unwrap_or(&base.network).to_owned(), topics: Vec::new(), ..base }
 }
 
 /// Makes a node and runs it on `executor`. The task ends when the node has.
