@@ -178,7 +178,7 @@ impl Guests {
             10 => Body::Accepted,
             11 => Body::Refused,
             12 => Body::RelayFailure(RelayFailure::NoHandshake(to)),
-            13..16 => Body::SpokeFailure(SpokeFailure::ClientValidator),
+            13..16 => Body::SpokeFailure(SpokeFailure::InvalidClientValidator),
             16 => Body::Done,
             _ => Body::Timeout,
         };
@@ -276,7 +276,7 @@ impl Guests {
                 }
                 // Some passwords are wrong.
                 Body::ServerShare { .. } if from.0.is_multiple_of(2) => {
-                    Some((from, Body::SpokeFailure(SpokeFailure::ClientValidator)))
+                    Some((from, Body::SpokeFailure(SpokeFailure::InvalidClientValidator)))
                 }
                 Body::ServerShare { .. } => Some((from, Body::ClientValidator { validator: [3; 64] })),
                 Body::ClientValidator { .. } => Some((from, Body::Agreement)),
