@@ -30,7 +30,9 @@ pub type Target = fn(&[u8]);
 
 /// All targets by name: that of their folder in `corpus/` and of their file in `fuzz_targets/`.
 pub const TARGETS: &[(&str, Target)] = &[
+    ("machine_bob_client", machine::bob_client),
     ("machine_bob_relay", machine::bob_relay),
+    ("machine_bob_server", machine::bob_server),
     ("machine_book", machine::book),
     ("machine_broadcast", machine::broadcast),
     ("machine_channel", machine::channel),
