@@ -5,8 +5,10 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use std::str::FromStr;
 
 use pleach_core::identity::PeerId;
-use pleach_core::link::Address;
+use pleach_core::link::{Address, Cause};
 use pleach_core::wire::multiaddr::{Component, Multiaddr};
+
+use super::error::{Exit, Failure};
 
 /// Where somebody is, and who is expected there.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -70,6 +72,22 @@ impl Place {
             }
         }
     }
+}
+
+/// Why nobody can be heard at `places`.
+pub(crate) fn cannot_listen(places: &str, cause: Cause) -> Failure {
+    let (code, why, hint) = match cause {
+        Cause::AddressInUse => {
+            ("address-in-use", "the address is in use", "choose another port; port 0 takes a free one")
+        }
+        Cause::AddressUnusable => (
+            "address-unusable",
+            "the address is not of this machine, or not permitted",
+            "list the addresses of this machine: ip address",
+        ),
+        cause => ("listen-failed", cause.name(), "run again with -v"),
+    };
+    Failure::new(Exit::Failed, code, format!("cannot listen on {places}: {why}")).hint(hint)
 }
 
 /// The multiaddr under which others reach `peer` at `address`.

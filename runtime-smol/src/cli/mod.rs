@@ -7,7 +7,9 @@ mod address;
 mod admin;
 mod config;
 mod error;
+mod feed;
 mod id;
+mod leave;
 mod local;
 mod log;
 mod metrics;
@@ -135,6 +137,6 @@ fn end_on_panic() {
     let report = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
         report(panic);
-        std::process::exit(Exit::Bug.code().into());
+        leave::at_once(Exit::Bug);
     }));
 }
