@@ -1,9 +1,26 @@
-//! What the loop of a command waits for: events of its machine, a signal, and what its own tasks have to say.
+//! Running a machine, and what the loop of a command then waits for: events of its machine, a signal, and what its own tasks have to say.
+
+use std::sync::Arc;
+use std::time::Duration;
 
 use async_channel::{Receiver, Sender};
-use pleach_smol::{Handle, LinkMachine};
+use pleach_smol::store::Store;
+use pleach_smol::{Handle, LinkMachine, Options, Runtime};
+use smol::{Executor, Task};
 
-use super::error::Exit;
+use super::error::{Exit, Failure};
+
+/// Runs `machine` on `executor`. The task ends when the machine has.
+pub(crate) fn launch<N: LinkMachine>(
+    machine: N,
+    store: Arc<dyn Store>,
+    options: Options,
+    executor: &Executor<'static>,
+) -> Result<(Handle<N>, Task<()>), Failure> {
+    let (handle, runtime) = Runtime::new(machine, store, options)
+        .map_err(|error| Failure::new(Exit::Local, "no-entropy", format!("no entropy: {error}")))?;
+    Ok((handle, executor.spawn(runtime.run())))
+}
 
 /// Words of tasks that may wait for the loop.
 const WORDS_MAX: usize = 64;
@@ -47,6 +64,13 @@ impl<N: LinkMachine, O> Feed<N, O> {
         let signal = async { Happening::Signal(said(&self.signal).await) };
         let other = async { Happening::Other(said(&self.others).await) };
         smol::future::race(event, smol::future::race(signal, other)).await
+    }
+}
+
+/// Says `word` now and after each `period`, as long as somebody listens.
+pub(crate) async fn every<O>(period: Duration, word: impl Fn() -> O, to: Sender<O>) {
+    while to.send(word()).await.is_ok() {
+        async_io::Timer::after(period).await;
     }
 }
 

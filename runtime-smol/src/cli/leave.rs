@@ -12,13 +12,18 @@ static TEMPORARY: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 
 /// Ends the process.
 pub(crate) fn at_once(exit: Exit) -> ! {
+    clean_up();
+    process::exit(exit.code().into())
+}
+
+/// Removes what must not outlive the process: its last act.
+pub(crate) fn clean_up() {
     // Whoever holds the lock may be the thread that panicked: it is not waited for.
     if let Ok(paths) = TEMPORARY.try_lock() {
         for path in paths.iter() {
             let _ = fs::remove_file(path);
         }
     }
-    process::exit(exit.code().into())
 }
 
 /// A file that is removed when this is dropped, or when the process leaves by [`at_once`].

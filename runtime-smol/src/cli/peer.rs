@@ -11,14 +11,15 @@ use pleach_core::identity::{Keypair, PeerId};
 pub(crate) use pleach_core::mesh::Node;
 use pleach_core::mesh::{Command, Config, Event, Snapshot};
 use pleach_core::overlay::Overlay;
+use pleach_smol::Options;
 use pleach_smol::store::Store;
-use pleach_smol::{Options, Runtime};
 use rand_core::UnwrapErr;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use smol::{Executor, Task};
 
 use super::error::{Exit, Failure};
+use super::feed;
 use super::metrics::{Observed, Page};
 use super::output::{escape, hex, rfc3339};
 
@@ -58,9 +59,7 @@ pub(crate) fn start(
     let at = At { wall: WallTime::of_system(), ..At::default() };
     let node = Node::new(config, identity, &snapshot, at, &mut UnwrapErr(SysRng))
         .map_err(|error| Failure::new(Exit::Config, "node-config", error.to_string()))?;
-    let (handle, runtime) = Runtime::new(node, store, options)
-        .map_err(|error| Failure::new(Exit::Local, "no-entropy", format!("no entropy: {error}")))?;
-    Ok((handle, executor.spawn(runtime.run())))
+    feed::launch(node, store, options, executor)
 }
 
 /// The answer to what the node asks the application under the `solcial` preset: everything and everybody is welcome.
@@ -154,11 +153,8 @@ struct Figures {
 
 impl Figures {
     fn of(node: &Node) -> Self {
-        let mut figures = Self {
-            heads: node.heads().count(),
-            counters: node.totals().iter().collect(),
-            ..Self::default()
-        };
+        let mut figures =
+            Self { heads: node.heads().count(), counters: node.totals().iter().collect(), ..Self::default() };
         for topic in node.topics() {
             if let Some(overlay) = node.overlay_of(topic) {
                 figures.active += overlay.active().count();
@@ -192,7 +188,9 @@ fn add_counter(page: &mut Page, machine: &str, name: &str, value: u64) {
             let help = "Payloads that arrived though they were known.";
             page.counter("pleach_broadcast_redundant_total", help, None, value);
         }
-        _ if name.contains("shed") || name.ends_with("limited") => page.shed(&format!("{machine}.{name}"), value),
+        _ if name.contains("shed") || name.ends_with("limited") => {
+            page.shed(&format!("{machine}.{name}"), value)
+        }
         _ => page.counter_of(machine, name, value),
     }
 }

@@ -7,7 +7,7 @@ use async_channel::Receiver;
 use async_signal::{Signal, Signals};
 use smol::stream::StreamExt;
 
-use super::error::Exit;
+use super::error::{Exit, Failure};
 use super::leave;
 
 /// How long a graceful end may take.
@@ -40,6 +40,17 @@ pub(crate) fn watch(executor: &smol::Executor<'static>) -> Receiver<Exit> {
         })
         .detach();
     first
+}
+
+/// Does `work`, unless a signal comes first.
+pub(crate) async fn unless<T>(signal: &Receiver<Exit>, work: impl Future<Output = T>) -> Result<T, Failure> {
+    let signalled = async {
+        match signal.recv().await {
+            Ok(exit) => Err(Failure::signal(exit)),
+            Err(_) => std::future::pending().await,
+        }
+    };
+    smol::future::or(signalled, async { Ok(work.await) }).await
 }
 
 async fn next(signals: &mut Signals) -> io::Result<Exit> {
