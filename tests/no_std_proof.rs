@@ -149,6 +149,9 @@ fn capabilities() {
 }
 
 fn networks() {
+    black_box(Identity::new(bytes::Bytes::new()).is_ok());
+    black_box(Uid::RELAY);
+    black_box::<fn(&Relay) -> Option<Instant>>(Relay::poll_timeout);
     black_box(COUNT_MAX);
     black_box(Public::decode(&[]).is_ok());
     black_box::<fn(Sealer, &mut bytes::BytesMut)>(Sealer::close);
@@ -161,9 +164,6 @@ fn networks() {
     black_box(Stage::Connect.name());
     black_box::<fn(&BobServer) -> Option<Instant>>(BobServer::poll_timeout);
     black_box::<fn(&BobClient) -> Option<Instant>>(BobClient::poll_timeout);
-    black_box(Identity::new(bytes::Bytes::new()).is_ok());
-    black_box(Uid::RELAY);
-    black_box::<fn(&Relay) -> Option<Instant>>(Relay::poll_timeout);
     black_box(Command::Shutdown);
     black_box(Motive::of(1));
     black_box(HeadFields::from_body(&[]).is_ok());

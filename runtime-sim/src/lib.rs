@@ -14,6 +14,8 @@
 //! [`net::Net`] drives any machine that speaks the link vocabulary, your own included.
 #![forbid(unsafe_code)]
 
+pub mod bob;
+pub mod broadcast;
 pub mod clock;
 pub mod digest;
 pub mod graph;

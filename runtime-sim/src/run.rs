@@ -1,23 +1,11 @@
-//! Runs a scenario: builds the network, carries out the plan, computes the figures, compares them with what is
-//! expected.
+//! Runs a scenario of any kind and compares its figures with what is expected.
 
 use std::fmt;
-use std::time::Duration;
 
-use pleach_core::Instant;
+use serde::Serialize;
 
-use crate::clock::millis;
-use crate::latency::Latency;
-use crate::memory::resident;
-use crate::mesh::Mesh;
-use crate::model::Model;
-use crate::network::Network;
-use crate::record::payload;
-use crate::rng::{Domain, stream};
-use crate::scenario::{Fidelity, Miss, Scenario};
-use crate::summary::{Seen, Summary};
-use crate::wire::Wire;
-use crate::workload::{Plan, Step};
+use crate::scenario::{Miss, Scenario};
+use crate::{bob, broadcast, summary};
 
 /// How far a run has come.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -37,7 +25,9 @@ pub enum Stage {
     WarmUp,
     /// This message was published.
     Broadcast(u32),
-    /// Nothing is published any more.
+    /// So many people have come.
+    Arrivals(u32),
+    /// Nothing is started any more.
     Drain,
 }
 
@@ -46,6 +36,7 @@ impl fmt::Display for Stage {
         match self {
             Self::WarmUp => f.write_str("warm-up"),
             Self::Broadcast(number) => write!(f, "broadcast {number}"),
+            Self::Arrivals(number) => write!(f, "{number} arrived"),
             Self::Drain => f.write_str("drain"),
         }
     }
@@ -53,148 +44,63 @@ impl fmt::Display for Stage {
 
 /// How a run ended.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Outcome {
+pub struct Outcome<S = Summary> {
     /// The figures.
-    pub summary: Summary,
+    pub summary: S,
     /// Promises that must hold in every run and were broken.
     pub broken: Vec<String>,
     /// Expectations of the scenario that were missed.
     pub missed: Vec<Miss>,
 }
 
+/// The figures of a run, by the kind of its scenario.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum Summary {
+    /// Of broadcasts.
+    Broadcast(Box<summary::Summary>),
+    /// Of file transfers through a relay of Bob's.
+    BobRelay(Box<bob::Summary>),
+}
+
+impl<S> Outcome<S> {
+    /// Whether everything was as expected.
+    #[must_use]
+    pub const fn is_good(&self) -> bool {
+        self.broken.is_empty() && self.missed.is_empty()
+    }
+
+    /// The same with other figures.
+    fn map<T>(self, figures: impl FnOnce(S) -> T) -> Outcome<T> {
+        Outcome { summary: figures(self.summary), broken: self.broken, missed: self.missed }
+    }
+}
+
+impl Summary {
+    /// Leaves out what was measured of the process, which several runs share.
+    pub fn forget_memory(&mut self) {
+        match self {
+            Self::Broadcast(summary) => summary.bytes_per_node = None,
+            Self::BobRelay(_) => {}
+        }
+    }
+}
+
 /// Runs a scenario with a seed. The same two give the same outcome, real time and memory aside.
 pub fn run(scenario: &Scenario, seed: u64, watch: &mut dyn FnMut(Progress)) -> Outcome {
-    let before = resident();
     let started = std::time::Instant::now();
-    let latency = latency(scenario, seed);
-    let (mut summary, broken, at_peak) = match scenario.fidelity {
-        Fidelity::Model => drive(scenario, seed, &mut Model::new(scenario, seed, latency), watch),
-        Fidelity::Wire => {
-            let nodes = Mesh::new(scenario.nodes.into());
-            drive(scenario, seed, &mut Wire::new(nodes, scenario, seed, latency), watch)
-        }
+    let per_second = |events: u64| {
+        let elapsed = started.elapsed().as_micros().max(1);
+        u64::try_from(u128::from(events) * 1_000_000 / elapsed).ok()
     };
-    let elapsed = started.elapsed().as_micros().max(1);
-    let per_second = u128::from(summary.events) * 1_000_000 / elapsed;
-    summary.events_per_second = u64::try_from(per_second).ok();
-    summary.bytes_per_node =
-        at_peak.zip(before).map(|(peak, before)| peak.saturating_sub(before) / summary.nodes.max(1) as u64);
-    let missed = scenario.expectations().iter().flat_map(|bounds| bounds.check(&summary)).collect();
-    Outcome { summary, broken, missed }
-}
-
-/// The delays of a scenario.
-#[must_use]
-pub fn latency(scenario: &Scenario, seed: u64) -> Latency {
-    let ms = Duration::from_millis;
-    Latency::new(seed, ms(scenario.latency_min_ms), ms(scenario.latency_max_ms))
-}
-
-/// Carries out the plan. Returns the figures, the broken promises, and the memory in use after the last broadcast.
-pub fn drive(
-    scenario: &Scenario,
-    seed: u64,
-    network: &mut dyn Network,
-    watch: &mut dyn FnMut(Progress),
-) -> (Summary, Vec<String>, Option<u64>) {
-    let plan = Plan::new(scenario, seed);
-    let mut drive = Drive::new(&plan, network, watch);
-    let mut rng = stream(seed, Domain::Workload, 1);
-    let size = scenario.payload_bytes as usize;
-    let mut before = None;
-    let mut counts_from = plan.counts_from.iter();
-    for (at, step) in &plan.steps {
-        drive.advance(*at);
-        match step {
-            Step::Join { contacts } => {
-                drive.network.record_mut().joins(counts_from.next().copied().unwrap_or_default());
-                drive.network.join(contacts);
-            }
-            Step::Crash { nodes } => drive.network.crash(nodes),
-            Step::Leave { node } => drive.network.leave(*node),
-            Step::Publish { node } => {
-                let record = drive.network.record_mut();
-                before.get_or_insert((record.control, record.payloads));
-                let number = u32::try_from(record.messages().len()).unwrap_or(u32::MAX);
-                record.published(*at, *node);
-                drive.network.publish(*node, payload(number, size, &mut rng));
-                drive.stage = Stage::Broadcast(number + 1);
-            }
-        }
-    }
-    let last = drive.now + Duration::from_millis(scenario.pace_ms);
-    drive.advance(last.min(plan.end));
-    let at_peak = resident();
-    let record = drive.network.record();
-    let (control, payloads) = before.unwrap_or_default();
-    let (control, payloads) = (record.control.since(&control), record.payloads.since(&payloads));
-    drive.stage = Stage::Drain;
-    drive.advance(plan.end);
-    let (graph, tally) = (drive.network.graph(), drive.network.tally());
-    let seen = Seen { graph, healed_at: drive.healed_at, control, payloads, tally };
-    let summary = Summary::new(seed, &plan, drive.network.record(), &seen);
-    (summary, broken_promises(drive.network, &seen), at_peak)
-}
-
-/// Promises of every run, whatever the scenario expects.
-fn broken_promises(network: &dyn Network, seen: &Seen) -> Vec<String> {
-    let record = network.record();
-    let promises = [
-        (record.delivered_twice, "messages were delivered twice at one node"),
-        (record.unknown, "deliveries of something that nobody published"),
-        (seen.tally.accused, "accusations among honest nodes"),
-        (seen.tally.unprotected, "links without a handshake"),
-        (seen.tally.stale, "messages sent where there was no link"),
-    ];
-    let broken =
-        promises.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}"));
-    broken.chain(seen.tally.first_accusation.clone()).collect()
-}
-
-/// A run under way.
-struct Drive<'a> {
-    network: &'a mut dyn Network,
-    watch: &'a mut dyn FnMut(Progress),
-    now: Instant,
-    end: Instant,
-    stage: Stage,
-    killed_at: Option<Instant>,
-    healed_at: Option<Instant>,
-    probe_every: Duration,
-}
-
-impl<'a> Drive<'a> {
-    fn new(plan: &Plan, network: &'a mut dyn Network, watch: &'a mut dyn FnMut(Progress)) -> Self {
-        let thousands = u32::try_from(plan.counts_from.len() / 1000).unwrap_or(u32::MAX).max(1);
-        Self {
-            network,
-            watch,
-            now: Instant::ORIGIN,
-            end: plan.end,
-            stage: Stage::WarmUp,
-            killed_at: plan.killed_at,
-            healed_at: None,
-            // Looking at the whole overlay costs as much as some thousand events.
-            probe_every: Duration::from_millis(100) * thousands,
-        }
-    }
-
-    /// Runs until `to`, in steps of at most a second, looking at the overlay while it is not healed.
-    fn advance(&mut self, to: Instant) {
-        while self.now < to {
-            let probing = self.healed_at.is_none() && self.killed_at.is_some_and(|killed| killed <= self.now);
-            let stride = if probing { self.probe_every } else { Duration::from_secs(1) };
-            self.now = to.min(self.now + stride);
-            self.network.run_until(self.now);
-            if probing && self.network.graph().components().len() <= 1 {
-                self.healed_at = Some(self.now);
-            }
-            let (done_ms, of_ms) = (millis(Instant::ORIGIN, self.now), millis(Instant::ORIGIN, self.end));
-            (self.watch)(Progress { stage: self.stage, done_ms, of_ms });
-        }
-        self.network.run_until(to);
+    match scenario {
+        Scenario::Broadcast(scenario) => broadcast::run(scenario, seed, watch).map(|mut summary| {
+            summary.events_per_second = per_second(summary.events);
+            Summary::Broadcast(Box::new(summary))
+        }),
+        Scenario::BobRelay(scenario) => bob::run(scenario, seed, watch).map(|mut summary| {
+            summary.events_per_second = per_second(summary.events);
+            Summary::BobRelay(Box::new(summary))
+        }),
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -12,10 +12,10 @@ use pleach_core::{Instant, Machine};
 
 use crate::graph::Graph;
 use crate::latency::Latency;
-use crate::net::{DeadDials, Net, Observer, Stop, address};
+use crate::net::{Net, Observer, Stop, address};
 use crate::network::{Network, Tally};
 use crate::record::{Cost, Record};
-use crate::scenario::{self, Scenario};
+use crate::scenario::Broadcast;
 
 /// How long a node that leaves has for its goodbyes.
 const GOODBYE: Duration = Duration::from_secs(2);
@@ -134,13 +134,9 @@ struct Ears<P> {
 impl<P: Plug> Wire<P> {
     /// An empty network.
     #[must_use]
-    pub fn new(plug: P, scenario: &Scenario, seed: u64, latency: Latency) -> Self {
-        let dead_dials = match scenario.dead_dials {
-            scenario::DeadDials::Refused => DeadDials::Refused,
-            scenario::DeadDials::Silent => DeadDials::Silent,
-        };
+    pub fn new(plug: P, scenario: &Broadcast, seed: u64, latency: Latency) -> Self {
         Self {
-            net: Net::new(seed, latency, dead_dials),
+            net: Net::new(seed, latency, scenario.dead_dials),
             ears: Ears { plug, record: Record::default(), banned: 0 },
             seed,
             nodes: 0,

@@ -7,7 +7,8 @@ use pleach_core::rng::{choose_to_front, index};
 use rand_chacha::ChaCha8Rng;
 
 use crate::rng::{Domain, stream};
-use crate::scenario::{Churn, Scenario, Sources};
+use crate::scenario::broadcast::Churn;
+use crate::scenario::{Broadcast, Sources};
 
 /// A node that joins during the broadcasts counts for messages published so long after its join. It gets earlier ones
 /// too, if its neighbours remember them: that is no matter of reliability or delay.
@@ -56,7 +57,7 @@ pub struct Plan {
 impl Plan {
     /// The plan of a scenario for one seed.
     #[must_use]
-    pub fn new(scenario: &Scenario, seed: u64) -> Self {
+    pub fn new(scenario: &Broadcast, seed: u64) -> Self {
         let mut plan = Planner::new(seed);
         plan.joins(scenario);
         let warm = Instant::ORIGIN + scenario.warm();
@@ -91,7 +92,7 @@ impl Planner {
         }
     }
 
-    fn joins(&mut self, scenario: &Scenario) {
+    fn joins(&mut self, scenario: &Broadcast) {
         for node in 0..scenario.nodes {
             let at = Instant::ORIGIN + Duration::from_millis(scenario.join_ms) * node;
             self.join(at, Instant::ORIGIN, (0..node.min(scenario.contacts)).collect());
@@ -120,7 +121,7 @@ impl Planner {
         self.plan.steps.push((at, Step::Crash { nodes }));
     }
 
-    fn publish(&mut self, scenario: &Scenario, first: Instant, pace: Duration) {
+    fn publish(&mut self, scenario: &Broadcast, first: Instant, pace: Duration) {
         let sources = match scenario.sources {
             Sources::Many => Vec::new(),
             Sources::Some(count) => {
@@ -148,7 +149,7 @@ impl Planner {
     }
 
     /// A random node stops and a new one joins through random live ones.
-    fn replace_one(&mut self, at: Instant, scenario: &Scenario, churn: &Churn, spared: &[u32]) {
+    fn replace_one(&mut self, at: Instant, scenario: &Broadcast, churn: &Churn, spared: &[u32]) {
         let polite =
             index(&mut self.churn, 100).is_some_and(|drawn| drawn < usize::from(churn.polite_percent));
         let Some(place) = index(&mut self.churn, self.live.len()) else { return };
@@ -183,7 +184,7 @@ mod tests {
 
     fn plan(settings: &[&str]) -> Plan {
         let settings: Vec<_> = settings.iter().map(|setting| (*setting).to_owned()).collect();
-        Plan::new(&Scenario::parse("test.toml", "nodes = 100\nmessages = 20", &settings).unwrap(), 0)
+        Plan::new(&Broadcast::parse("test.toml", "nodes = 100\nmessages = 20", &settings).unwrap(), 0)
     }
 
     fn publishers(plan: &Plan) -> Vec<u32> {
@@ -245,7 +246,7 @@ mod tests {
     #[test]
     fn a_draw_in_one_place_shifts_nothing_elsewhere() {
         assert_eq!(publishers(&plan(&["payload_bytes=9", "pace_ms=7"])), publishers(&plan(&[])));
-        let scenario = Scenario::parse("test.toml", "nodes = 100\nmessages = 20", &[]).unwrap();
+        let scenario = Broadcast::parse("test.toml", "nodes = 100\nmessages = 20", &[]).unwrap();
         assert_ne!(Plan::new(&scenario, 1), Plan::new(&scenario, 2));
     }
 }

@@ -82,7 +82,7 @@ fn work(
         let outcome = catch_unwind(AssertUnwindSafe(|| run::run(scenario, seed, &mut |_| {})));
         // Memory is measured for the process, which several runs share.
         let outcome = outcome.ok().map(|mut outcome| {
-            outcome.summary.bytes_per_node = None;
+            outcome.summary.forget_memory();
             outcome
         });
         if results.send((seed, outcome)).is_err() {

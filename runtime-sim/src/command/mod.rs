@@ -134,7 +134,7 @@ fn list(json: bool) -> Exit {
     let mut output = Output::new(json);
     let width = BUILT_IN.iter().map(|(name, _)| name.len()).max().unwrap_or_default();
     for (name, _) in BUILT_IN {
-        let about = Scenario::load(name, &[]).map(|scenario| scenario.about).unwrap_or_default();
+        let about = Scenario::load(name, &[]).map(|scenario| scenario.about().to_owned()).unwrap_or_default();
         output.json(&json!({ "v": 1, "type": "scenario", "name": name, "about": about }));
         output.text(&format!("{name:width$}  {about}\n"));
     }

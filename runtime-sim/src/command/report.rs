@@ -1,8 +1,12 @@
 //! What people read: the header, the table, a line for each run of a band.
 
-use pleach_sim::run::Outcome;
+mod bob_relay;
+mod broadcast;
+
+use serde_json::Value;
+
+use pleach_sim::run::{Outcome, Summary};
 use pleach_sim::scenario::Scenario;
-use pleach_sim::summary::Summary;
 
 /// What is about to run: everything that is needed to run it again.
 pub(super) fn header(name: &str, scenario: &Scenario, seed: u64) -> String {
@@ -10,7 +14,7 @@ pub(super) fn header(name: &str, scenario: &Scenario, seed: u64) -> String {
     let options: Vec<_> =
         options.lines().filter(|line| !line.is_empty() && !line.starts_with("about")).collect();
     let version = env!("CARGO_PKG_VERSION");
-    format!("pleach-sim {version}: {name}, seed {seed}\n{}\n{}\n", scenario.about, options.join(", "))
+    format!("pleach-sim {version}: {name}, seed {seed}\n{}\n{}\n", scenario.about(), options.join(", "))
 }
 
 /// Why a run failed.
@@ -27,104 +31,37 @@ pub(super) fn failure(outcome: &Outcome, replay: &str) -> String {
 
 /// All figures of a run.
 pub(super) fn table(outcome: &Outcome) -> String {
-    let summary = &outcome.summary;
-    let rows = overlay_rows(summary).into_iter().chain(broadcast_rows(summary)).chain(cost_rows(summary));
-    let rows: Vec<_> = rows.filter(|(_, value)| !value.is_empty()).collect();
+    let rows = match &outcome.summary {
+        Summary::Broadcast(summary) => broadcast::rows(summary),
+        Summary::BobRelay(summary) => bob_relay::rows(summary),
+    };
+    let rows: Vec<_> = rows.into_iter().filter(|(_, value)| !value.is_empty()).collect();
     let width = rows.iter().map(|(name, _)| name.len()).max().unwrap_or_default();
-    let mut text: String = rows.iter().map(|(name, value)| format!("{name:width$}  {value}\n")).collect();
-    text.push_str(if outcome.broken.is_empty() && outcome.missed.is_empty() {
-        "as expected\n"
-    } else {
-        "FAILED\n"
-    });
-    text
+    let text: String = rows.iter().map(|(name, value)| format!("{name:width$}  {value}\n")).collect();
+    text + if outcome.is_good() { "as expected\n" } else { "FAILED\n" }
+}
+
+/// What happened one by one in a run, as JSON lines: their type and their members.
+pub(super) fn details(outcome: &Outcome) -> (&'static str, Vec<Value>) {
+    match &outcome.summary {
+        Summary::Broadcast(summary) => ("broadcast", broadcast::details(summary)),
+        Summary::BobRelay(summary) => ("transfer", bob_relay::details(summary)),
+    }
 }
 
 /// The main figures of a run of a band.
 pub(super) fn line(seed: u64, outcome: &Outcome) -> String {
-    let summary = &outcome.summary;
-    let verdict = if outcome.broken.is_empty() && outcome.missed.is_empty() { "ok" } else { "FAILED" };
-    let late = match (summary.reliability_11_20, summary.reliability_51_60) {
-        (Some(early), Some(late)) => format!("  11..20 {early:.6}  51..60 {late:.6}"),
-        _ => String::new(),
+    let verdict = if outcome.is_good() { "ok" } else { "FAILED" };
+    let figures = match &outcome.summary {
+        Summary::Broadcast(summary) => broadcast::line(summary),
+        Summary::BobRelay(summary) => bob_relay::line(summary),
     };
-    let redundancy = summary.rmr_last10.map_or_else(|| "-".to_owned(), |rmr| format!("{rmr:.4}"));
-    format!(
-        "{seed:>6}  {verdict:6}  reliability {:.6}{late}  components {:>3}  asymmetric {:>3}  active {:>2}..{:<2}  \
-         rmr {redundancy:>7}  last {:>5} ms  flood {:>5} ms  {}\n",
-        summary.reliability,
-        summary.components,
-        summary.asymmetric_links,
-        summary.active_min,
-        summary.active_max,
-        summary.last10_ms,
-        summary.flood_ms,
-        summary.digest,
-    )
+    format!("{seed:>6}  {verdict:6}  {figures}\n")
 }
 
+/// A name and a figure; without the figure the row is left out.
 type Row = (&'static str, String);
 
-fn overlay_rows(summary: &Summary) -> Vec<Row> {
-    vec![
-        ("nodes", format!("{} live of {}", summary.live, summary.nodes)),
-        ("components", format!("{} (largest {})", summary.components, summary.largest_component)),
-        ("asymmetric links", summary.asymmetric_links.to_string()),
-        (
-            "active view",
-            format!(
-                "{} to {}, mean {:.2} (wanted {} to {})",
-                summary.active_min,
-                summary.active_max,
-                summary.active_mean,
-                summary.active_wanted,
-                summary.active_capacity
-            ),
-        ),
-        ("path length", format!("mean {:.2}, longest {}", summary.path_mean, summary.path_max)),
-        ("healed after", summary.healing_ms.map(|ms| format!("{ms} ms")).unwrap_or_default()),
-    ]
-}
-
-fn broadcast_rows(summary: &Summary) -> Vec<Row> {
-    let ratio = |value: Option<f64>| value.map(|value| format!("{value:.6}")).unwrap_or_default();
-    let delays = summary.delivery_ms;
-    vec![
-        (
-            "reliability",
-            format!("{:.6} ({} of {})", summary.reliability, summary.delivered, summary.expected),
-        ),
-        ("  broadcasts 11 to 20", ratio(summary.reliability_11_20)),
-        ("  broadcasts 51 to 60", ratio(summary.reliability_51_60)),
-        ("RMR", ratio(summary.rmr)),
-        ("  last 10", ratio(summary.rmr_last10)),
-        ("last hop", format!("mean {:.1}", summary.ldh_mean)),
-        ("delivery", format!("p50 {} ms, p99 {} ms, slowest {} ms", delays.p50, delays.p99, delays.max)),
-        ("  last 10", format!("slowest {} ms", summary.last10_ms)),
-        ("  first, flooded", format!("slowest {} ms", summary.flood_ms)),
-        ("duplicates", summary.duplicates.to_string()),
-        ("given up", summary.lost.to_string()),
-        ("rate complaints", summary.complaints.to_string()),
-    ]
-}
-
-fn cost_rows(summary: &Summary) -> Vec<Row> {
-    let count = |value: Option<u64>| value.map(|value| value.to_string()).unwrap_or_default();
-    vec![
-        (
-            "for each broadcast",
-            format!(
-                "{} control messages, {} bytes of control, {} bytes of payloads",
-                summary.control_per_broadcast,
-                summary.control_bytes_per_broadcast,
-                summary.payload_bytes_per_broadcast
-            ),
-        ),
-        ("HEADs converged", summary.heads_converged.map(|yes| yes.to_string()).unwrap_or_default()),
-        ("handshakes", count(summary.handshakes)),
-        ("events", summary.events.to_string()),
-        ("events per second", count(summary.events_per_second)),
-        ("bytes per node", count(summary.bytes_per_node)),
-        ("digest", summary.digest.clone()),
-    ]
+fn count(value: Option<u64>) -> String {
+    value.map(|value| value.to_string()).unwrap_or_default()
 }

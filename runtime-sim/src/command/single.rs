@@ -38,11 +38,11 @@ pub(super) fn run(which: &Which, scenario: &Scenario, seed: u64, progress: Progr
             );
         }
     };
-    for round in &outcome.summary.rounds {
-        let mut line = json!(round);
+    let (kind, details) = report::details(&outcome);
+    for mut line in details {
         if let Value::Object(members) = &mut line {
             members.insert("v".into(), json!(1));
-            members.insert("type".into(), json!("broadcast"));
+            members.insert("type".into(), json!(kind));
         }
         output.json(&line);
     }

@@ -20,10 +20,11 @@ use crate::clock;
 use crate::digest::Digest;
 use crate::graph::Graph;
 use crate::latency::Latency;
+use crate::net::DeadDials;
 use crate::network::{Network, Tally};
 use crate::queue::Calendar;
 use crate::record::Record;
-use crate::scenario::{DeadDials, Scenario};
+use crate::scenario::Broadcast;
 use links::Phase;
 use node::{Buffers, Configs, In, Node, Out};
 
@@ -98,7 +99,7 @@ enum Happening {
 impl Model {
     /// An empty network.
     #[must_use]
-    pub fn new(scenario: &Scenario, seed: u64, latency: Latency) -> Self {
+    pub fn new(scenario: &Broadcast, seed: u64, latency: Latency) -> Self {
         let overlay = overlay::Config { network_size: scenario.nodes.into(), ..overlay::Config::default() };
         let broadcast = broadcast::Config::default();
         Self {

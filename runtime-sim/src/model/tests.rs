@@ -2,7 +2,7 @@ use super::*;
 
 fn model(settings: &[&str]) -> Model {
     let settings: Vec<_> = settings.iter().map(|setting| (*setting).to_owned()).collect();
-    let scenario = Scenario::parse("model.toml", "nodes = 1000\nmessages = 1", &settings).unwrap();
+    let scenario = Broadcast::parse("model.toml", "nodes = 1000\nmessages = 1", &settings).unwrap();
     let delay = Duration::from_millis(10);
     Model::new(&scenario, 0, Latency::new(0, delay, delay))
 }

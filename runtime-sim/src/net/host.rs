@@ -22,6 +22,8 @@ const EPHEMERAL: u16 = 32_768;
 #[derive(Debug)]
 pub(super) struct Host<M> {
     pub(super) machine: M,
+    /// Its address, which it may share with others.
+    pub(super) ip: IpAddr,
     pub(super) rng: ChaCha8Rng,
     pub(super) wall_offset_ms: i64,
     pub(super) alive: bool,
@@ -34,9 +36,10 @@ pub(super) struct Host<M> {
 }
 
 impl<M: Machine> Host<M> {
-    pub(super) const fn new(machine: M, rng: ChaCha8Rng, wall_offset_ms: i64) -> Self {
+    pub(super) const fn new(machine: M, ip: IpAddr, rng: ChaCha8Rng, wall_offset_ms: i64) -> Self {
         Self {
             machine,
+            ip,
             rng,
             wall_offset_ms,
             alive: true,
@@ -74,20 +77,22 @@ pub const fn address(node: u32) -> SocketAddr {
     SocketAddr::new(ip(node), PORT)
 }
 
-/// Where a listener is bound; each further listener of a host has a port of its own.
-pub(super) fn bind(node: u32, listener: ListenerId, wanted: &Address) -> Option<SocketAddr> {
+/// Where a listener is bound; each further listener of a host has a port of its own. Hosts that share an address share
+/// its ports as well.
+pub(super) fn bind(ip: IpAddr, listener: ListenerId, wanted: &Address) -> Option<SocketAddr> {
     let Address::Socket(wanted) = wanted else { return None };
     let further = u16::try_from(listener.0 % 1024).unwrap_or_default();
     let port = if wanted.port() == 0 { PORT + further } else { wanted.port() };
-    Some(SocketAddr::new(ip(node), port))
+    Some(SocketAddr::new(ip, port))
 }
 
-pub(super) fn ephemeral(node: u32, connection: u64) -> SocketAddr {
+/// From where a dial comes: a port is used again after 32 767 further dials, of whatever host.
+pub(super) fn ephemeral(ip: IpAddr, connection: u64) -> SocketAddr {
     let offset = u16::try_from(connection % u64::from(u16::MAX - EPHEMERAL)).unwrap_or_default();
-    SocketAddr::new(ip(node), EPHEMERAL + offset)
+    SocketAddr::new(ip, EPHEMERAL + offset)
 }
 
 /// `10.0.0.1`, `10.0.1.1`, and so on: room for 65 536 hosts in 10/8, then on into the networks above.
-const fn ip(node: u32) -> IpAddr {
+pub(super) const fn ip(node: u32) -> IpAddr {
     IpAddr::V4(Ipv4Addr::from_bits((10 << 24) + (node << 8) + 1))
 }

@@ -2,21 +2,24 @@
 //!
 //! Links have a fixed delay for each directed pair of hosts, carry bytes in order, cut at random places, and stall
 //! when the reader pauses. A dial to a host that is gone is refused, or never answered. Each host has one address per
-//! listener, in a /24 of its own (`10.x.y.1`), its own wall clock and its own store.
+//! listener, in a /24 of its own (`10.x.y.1`) or shared with others as behind a NAT, its own wall clock and its own
+//! store. Hosts may run different machines: an enum that is a machine itself.
 //!
 //! Only byte streams are carried: datagrams and message links are counted as unsupported and go nowhere.
 
+pub mod adapt;
 mod connection;
 mod host;
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use bytes::Bytes;
 use pleach_core::link::{Address, Answer, Cause, Input, LinkId, ListenerId, Output, QueryId, Via};
 use pleach_core::{Context, Instant, Machine};
 use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
 use crate::latency::Latency;
@@ -27,9 +30,11 @@ use host::Host;
 pub use host::address;
 
 /// What becomes of dials to hosts that are gone.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum DeadDials {
     /// They are refused after one round trip.
+    #[default]
     Refused,
     /// Nothing ever answers; only the dialler's own deadline ends them.
     Silent,
@@ -51,6 +56,45 @@ pub trait Observer<E, A, Q> {
 
     /// A node asked something; `None` never answers.
     fn asked(&mut self, at: Instant, node: u32, question: Q) -> Option<A>;
+
+    /// Something passed between a node's machine and one of its links. What a call makes a machine send and report
+    /// comes in that order.
+    fn traffic(&mut self, _at: Instant, _node: u32, _traffic: &Traffic<'_>) {}
+}
+
+/// What passes between a machine and its links: for checks that trust no machine.
+#[derive(Clone, Copy, Debug)]
+pub enum Traffic<'a> {
+    /// A link stands.
+    Opened {
+        /// Which.
+        link: LinkId,
+        /// Who opened it.
+        via: Via,
+        /// The other end's address.
+        remote: SocketAddr,
+        /// The host at the other end.
+        peer: u32,
+    },
+    /// Bytes came.
+    Received {
+        /// From which link.
+        link: LinkId,
+        /// The bytes.
+        bytes: &'a Bytes,
+    },
+    /// The machine sent bytes.
+    Sent {
+        /// On which link.
+        link: LinkId,
+        /// The bytes.
+        bytes: &'a Bytes,
+    },
+    /// A link, or a dial, is gone.
+    Closed {
+        /// Which.
+        link: LinkId,
+    },
 }
 
 /// What happened, over all hosts.
@@ -145,8 +189,23 @@ where
     /// Adds a host that runs `machine`, whose wall clock is off by so much, and wakes it. Returns its number: hosts
     /// are numbered from 0.
     pub fn add(&mut self, machine: M, wall_offset_ms: i64) -> u32 {
+        let ip = host::ip(u32::try_from(self.hosts.len()).unwrap_or(u32::MAX));
+        self.add_at(ip, machine, wall_offset_ms)
+    }
+
+    /// The same for a host behind the address of another one: whoever it dials sees that address, with other ports.
+    /// Where there is no such host it gets an address of its own.
+    pub fn add_behind(&mut self, neighbour: u32, machine: M, wall_offset_ms: i64) -> u32 {
+        match self.hosts.get(neighbour as usize).map(|host| host.ip) {
+            Some(ip) => self.add_at(ip, machine, wall_offset_ms),
+            None => self.add(machine, wall_offset_ms),
+        }
+    }
+
+    fn add_at(&mut self, ip: IpAddr, machine: M, wall_offset_ms: i64) -> u32 {
         let node = u32::try_from(self.hosts.len()).unwrap_or(u32::MAX);
-        self.hosts.push(Host::new(machine, stream(self.seed, Domain::Machine, node), wall_offset_ms));
+        let rng = stream(self.seed, Domain::Machine, node);
+        self.hosts.push(Host::new(machine, ip, rng, wall_offset_ms));
         self.arm(node);
         node
     }
@@ -264,7 +323,12 @@ where
                 Output::Listen { listener, address } => self.listen(node, listener, &address),
                 Output::Unlisten { listener } => self.listeners.retain(|_, owner| *owner != (node, listener)),
                 Output::Dial { link, address, from: _, role: _ } => self.dial(node, link, &address),
-                Output::Send { link, bytes } => self.with(node, link, |end| end.send(&bytes)),
+                Output::Send { link, bytes } => {
+                    if self.hosts.get(node as usize).is_some_and(|host| host.links.contains_key(&link)) {
+                        observer.traffic(self.now, node, &Traffic::Sent { link, bytes: &bytes });
+                    }
+                    self.with(node, link, |end| end.send(&bytes));
+                }
                 Output::Finish { link } => self.with(node, link, connection::End::finish),
                 Output::Close { link, how } => self.with(node, link, |end| end.close(how)),
                 Output::Pause { link } => self.with(node, link, connection::End::pause),
@@ -278,7 +342,8 @@ where
     }
 
     fn listen(&mut self, node: u32, listener: ListenerId, wanted: &Address) {
-        let input = match host::bind(node, listener, wanted) {
+        let Some(ip) = self.hosts.get(node as usize).map(|host| host.ip) else { return };
+        let input = match host::bind(ip, listener, wanted) {
             Some(bound) if !self.listeners.contains_key(&bound) => {
                 self.listeners.insert(bound, (node, listener));
                 Input::Listening { listener, local: Address::Socket(bound) }
@@ -297,9 +362,12 @@ where
             Address::Name { .. } => Err(Cause::Unreachable),
             Address::WebSocket { .. } | Address::Onion { .. } => Err(Cause::Unsupported),
         };
-        let remote = target.unwrap_or_else(|_| host::address(node));
+        let Some(ip) = self.hosts.get(node as usize).map(|host| host.ip) else { return };
+        let local = host::ephemeral(ip, id);
+        // What is no socket address is not reached, and seen by nobody.
+        let remote = target.unwrap_or(local);
         let owner = target.ok().and_then(|socket| self.listeners.get(&socket).copied());
-        let mut connection = Connection::new(node, link, host::ephemeral(node, id), remote);
+        let mut connection = Connection::new(node, link, local, remote);
         if let Some((peer, _)) = owner {
             connection.end_mut(Side::Acceptor).node = peer;
         }
@@ -406,6 +474,7 @@ where
         }
         let remote = connection.end(to.other()).local;
         let local = connection.end(to).local;
+        let peer = connection.end(to.other()).node;
         let end = connection.end_mut(to);
         let Some(link) = end.link else { return };
         let (size, kind) = (what.size(), what.kind());
@@ -424,17 +493,20 @@ where
         self.account(node, kind, link.0 ^ size);
         let input = match reaction.tell {
             connection::Tell::Nothing => return,
-            connection::Tell::Opened => Input::Opened {
-                link,
-                via: Via::Dialled,
-                local: local.into_address(),
-                remote: remote.into_address(),
-            },
-            connection::Tell::Received(bytes) => Input::Received { link, bytes },
+            connection::Tell::Opened => {
+                let via = Via::Dialled;
+                observer.traffic(self.now, node, &Traffic::Opened { link, via, remote, peer });
+                Input::Opened { link, via, local: local.into_address(), remote: remote.into_address() }
+            }
+            connection::Tell::Received(bytes) => {
+                observer.traffic(self.now, node, &Traffic::Received { link, bytes: &bytes });
+                Input::Received { link, bytes }
+            }
             connection::Tell::Finished => Input::Finished { link },
             connection::Tell::Written(count) => Input::Written { link, count },
             connection::Tell::Closed(cause) => {
                 self.forget(id, to, node, link);
+                observer.traffic(self.now, node, &Traffic::Closed { link });
                 Input::Closed { link, cause }
             }
         };
@@ -461,7 +533,7 @@ where
     fn accept(&mut self, id: u64, observer: &mut impl Observer<E, A, Q>) {
         let Some(connection) = self.connections.get_mut(&id) else { return };
         let (node, wanted) = (connection.end(Side::Acceptor).node, connection.end(Side::Acceptor).local);
-        let remote = connection.end(Side::Dialler).local;
+        let (peer, remote) = (connection.end(Side::Dialler).node, connection.end(Side::Dialler).local);
         let Some((_, listener)) = self.listeners.get(&wanted).copied() else {
             connection.end_mut(Side::Acceptor).refuse();
             return self.transmit(id, Side::Acceptor, Segment::Refused);
@@ -475,6 +547,7 @@ where
         self.transmit(id, Side::Acceptor, Segment::Accepted);
         self.account(node, 2, link.0);
         let via = Via::Accepted { listener };
+        observer.traffic(self.now, node, &Traffic::Opened { link, via, remote, peer });
         let input = Input::Opened { link, via, local: wanted.into_address(), remote: remote.into_address() };
         self.call(node, input, observer);
     }

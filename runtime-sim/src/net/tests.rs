@@ -22,13 +22,18 @@ impl Machine for Puppet {
     type Output = Order;
 
     fn handle(&mut self, input: Self::Input, cx: &mut Context<'_, Order>) {
-        if let Input::Command(orders) = input {
-            return orders.into_iter().for_each(|order| cx.emit(order));
-        }
         if let (true, Input::Received { link, bytes }) = (self.echo, &input) {
             cx.emit(Output::Send { link: *link, bytes: bytes.clone() });
         }
-        cx.emit(Output::Event(Box::new(without_commands(input))));
+        let mut orders = Vec::new();
+        let heard = adapt::lower(input, |wanted| {
+            orders = wanted;
+            None
+        });
+        orders.into_iter().for_each(|order| cx.emit(order));
+        if let Some(heard) = heard {
+            cx.emit(Output::Event(Box::new(heard)));
+        }
     }
 
     fn handle_timeout(&mut self, cx: &mut Context<'_, Order>) {
@@ -43,26 +48,9 @@ impl Machine for Puppet {
     }
 }
 
-fn without_commands(input: Input<Vec<Order>, u8>) -> Input<(), u8> {
-    match input {
-        Input::Command(_) => Input::Command(()),
-        Input::Listening { listener, local } => Input::Listening { listener, local },
-        Input::ListenFailed { listener, cause } => Input::ListenFailed { listener, cause },
-        Input::Opened { link, via, local, remote } => Input::Opened { link, via, local, remote },
-        Input::Received { link, bytes } => Input::Received { link, bytes },
-        Input::Message { link, kind, bytes } => Input::Message { link, kind, bytes },
-        Input::Written { link, count } => Input::Written { link, count },
-        Input::Finished { link } => Input::Finished { link },
-        Input::Closed { link, cause } => Input::Closed { link, cause },
-        Input::Datagram { socket, from, bytes } => Input::Datagram { socket, from, bytes },
-        Input::AddressesChanged => Input::AddressesChanged,
-        Input::Answer { query, answer } => Input::Answer { query, answer },
-    }
-}
-
-/// Keeps what every node heard.
+/// Keeps what every node heard, and what passed between machines and links.
 #[derive(Debug, Default)]
-struct Ears(Vec<(u64, u32, Input<(), u8>)>);
+struct Ears(Vec<(u64, u32, Input<(), u8>)>, Vec<(u32, String)>);
 
 impl Observer<Heard, u8, u8> for Ears {
     fn event(&mut self, at: Instant, node: u32, event: Heard) {
@@ -71,6 +59,18 @@ impl Observer<Heard, u8, u8> for Ears {
 
     fn asked(&mut self, _at: Instant, _node: u32, question: u8) -> Option<u8> {
         (question != 0).then_some(question + 1)
+    }
+
+    fn traffic(&mut self, _at: Instant, node: u32, traffic: &Traffic<'_>) {
+        self.1.push((
+            node,
+            match traffic {
+                Traffic::Opened { via, remote, peer, .. } => format!("{via:?} {remote} {peer}"),
+                Traffic::Received { bytes, .. } => format!("received {}", bytes.len()),
+                Traffic::Sent { bytes, .. } => format!("sent {}", bytes.len()),
+                Traffic::Closed { .. } => "closed".to_owned(),
+            },
+        ));
     }
 }
 
@@ -172,7 +172,7 @@ fn a_dial_stands_after_one_round_trip() {
     let opened = Input::Opened {
         link: LINK,
         via: Via::Dialled,
-        local: Address::Socket(host::ephemeral(0, 0)),
+        local: Address::Socket(host::ephemeral(host::ip(0), 0)),
         remote: Address::Socket(address(1)),
     };
     assert_eq!(world.ears.count(0, |input| *input == opened), 1);
@@ -379,6 +379,54 @@ fn every_host_listens_in_a_network_of_its_own() {
     world.dial();
     world.run(100);
     assert_eq!(world.ears.closed(0).len(), 1, "a host without a listener refuses");
+}
+
+#[test]
+fn hosts_may_share_an_address_and_are_told_apart_by_their_ports() {
+    let mut world = world(DeadDials::Refused, false);
+    let third = world.net.add_behind(0, Puppet::default(), 0);
+    world.dial();
+    let address = Address::Socket(address(1));
+    let dial = |address| Output::Dial { link: LINK, address, from: From::Anywhere, role: Role::Dialler };
+    world.order(third, dial(address));
+    world.run(30);
+    let remotes = world.ears.0.iter().filter_map(|(_, node, input)| {
+        if let (1, Input::Opened { remote: Address::Socket(remote), .. }) = (*node, input) {
+            Some(*remote)
+        } else {
+            None
+        }
+    });
+    let remotes: Vec<_> = remotes.collect();
+    assert_eq!(remotes, [host::ephemeral(host::ip(0), 0), host::ephemeral(host::ip(0), 1)]);
+    assert_eq!(remotes[0].ip(), remotes[1].ip());
+    // What is sent to one of them does not reach the other.
+    world.order(third, send(LINK, pattern(10)));
+    world.run(30);
+    assert_eq!(world.ears.received(1).len(), 10);
+    world.order(third, Output::Listen { listener: ListenerId(0), address: any_port() });
+    world.run(1);
+    let taken =
+        |input: &Input<(), u8>| matches!(input, Input::ListenFailed { cause: Cause::AddressInUse, .. });
+    assert_eq!(world.ears.count(third, taken), 1, "one port, one listener");
+    let elsewhere = world.net.add_behind(99, Puppet::default(), 0);
+    assert_eq!(world.net.hosts[elsewhere as usize].ip, host::ip(elsewhere));
+}
+
+#[test]
+fn an_observer_sees_all_that_passes_in_order() {
+    let mut world = world(DeadDials::Refused, true);
+    world.dial();
+    world.run(30);
+    world.net.command(0, vec![send(LINK, pattern(1)), Output::Close { link: LINK, how: How::Flush }]);
+    world.run(100);
+    world.order(0, send(LINK, pattern(1)));
+    world.run(1);
+    let of = |node| world.ears.1.iter().filter(move |(at, _)| *at == node).map(|(_, what)| what.as_str());
+    let of = |node| of(node).collect::<Vec<_>>();
+    assert_eq!(of(0), ["Dialled 10.0.1.1:7411 1", "sent 1", "closed"]);
+    let opened = format!("Accepted {{ listener: ListenerId(0) }} {} 0", host::ephemeral(host::ip(0), 0));
+    assert_eq!(of(1)[..3], [opened.as_str(), "received 1", "sent 1"]);
 }
 
 #[test]

@@ -1,8 +1,18 @@
 use super::*;
+use crate::net::DeadDials;
 
-fn parse(text: &str, settings: &[&str]) -> Result<Scenario, ScenarioError> {
+fn parse(text: &str, settings: &[&str]) -> Result<Broadcast, ScenarioError> {
     let settings: Vec<_> = settings.iter().map(|setting| (*setting).to_owned()).collect();
-    Scenario::parse("mine.toml", text, &settings)
+    let Scenario::Broadcast(scenario) = Scenario::parse("mine.toml", text, &settings)? else {
+        panic!("it is of another kind")
+    };
+    Ok(*scenario)
+}
+
+/// A built-in scenario of broadcasts.
+fn load(name: &str, settings: &[&str]) -> Broadcast {
+    let (_, text) = BUILT_IN.iter().find(|(known, _)| *known == name).unwrap();
+    parse(text, settings).unwrap()
 }
 
 fn refused(text: &str, settings: &[&str]) -> String {
@@ -15,12 +25,18 @@ const SMALL: &str = "nodes = 10\nmessages = 2\n";
 fn built_in_scenarios_are_valid_and_say_what_they_are() {
     for (name, _) in BUILT_IN {
         let scenario = Scenario::load(name, &[]).unwrap();
-        assert!(!scenario.about.is_empty(), "{name}");
-        assert!(scenario.expect != Bounds::default() || !scenario.expect_when.is_empty(), "{name}");
+        assert!(!scenario.about().is_empty(), "{name}");
+        let expects = match scenario {
+            Scenario::Broadcast(scenario) => {
+                scenario.expect != broadcast::Bounds::default() || !scenario.expect_when.is_empty()
+            }
+            Scenario::BobRelay(scenario) => scenario.expect != bob_relay::Bounds::default(),
+        };
+        assert!(expects, "{name}");
     }
-    assert_eq!(Scenario::load("stable", &[]).unwrap().nodes, 10_000);
-    assert_eq!(Scenario::load("many-sources", &[]).unwrap().nodes, 10_000);
-    assert_eq!(Scenario::load("mass-kill", &[]).unwrap().nodes, 1000);
+    assert_eq!(load("stable", &[]).nodes, 10_000);
+    assert_eq!(load("many-sources", &[]).nodes, 10_000);
+    assert_eq!(load("mass-kill", &[]).nodes, 1000);
 }
 
 #[test]
@@ -48,7 +64,7 @@ fn settings_change_keys() {
     assert_eq!((scenario.nodes, scenario.messages, scenario.sources), (500, 60, Sources::Many));
     assert_eq!((scenario.victims(), scenario.dead_dials), (150, DeadDials::Silent));
     assert_eq!(scenario.fidelity, Fidelity::Wire);
-    assert_eq!(scenario.churn, Some(Churn { every_ms: 250, polite_percent: 50 }));
+    assert_eq!(scenario.churn, Some(broadcast::Churn { every_ms: 250, polite_percent: 50 }));
     for (setting, victims) in
         [("kill=0.3", 3), ("kill=\"30%\"", 3), ("kill=1", 8), ("kill=0.04", 0), ("kill=0.05", 1)]
     {
@@ -105,9 +121,7 @@ fn an_unknown_name_and_an_unreadable_file() {
 #[test]
 fn expectations_follow_the_kind_of_run() {
     let count = |settings: &[&str]| {
-        let settings: Vec<_> = settings.iter().map(|setting| (*setting).to_owned()).collect();
-        let scenario = Scenario::load("mass-kill", &settings).unwrap();
-        let bounds = scenario.expectations();
+        let bounds = load("mass-kill", settings).expectations();
         let early = bounds.iter().find_map(|bounds| bounds.reliability_11_20).and_then(|range| range.min);
         let late = bounds.iter().find_map(|bounds| bounds.reliability_51_60).and_then(|range| range.min);
         (early, late)
@@ -117,8 +131,8 @@ fn expectations_follow_the_kind_of_run() {
     assert_eq!(count(&["kill=90%"]), (None, Some(0.95)));
     assert_eq!(count(&["kill=0.95"]), (None, Some(0.8)));
     assert_eq!(count(&["kill=0.99"]), (None, None));
-    let stable = Scenario::load("stable", &[]).unwrap();
-    let many = Scenario::load("stable", &["sources=many".to_owned()]).unwrap();
+    let stable = load("stable", &[]);
+    let many = load("stable", &["sources=many"]);
     assert!(stable.expectations().iter().any(|bounds| bounds.last10_per_flood.is_some()));
     assert!(many.expectations().iter().all(|bounds| bounds.last10_per_flood.is_none()));
 }

@@ -16,17 +16,6 @@ pub enum Fidelity {
     Wire,
 }
 
-/// What becomes of dials to nodes that are gone.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum DeadDials {
-    /// They are refused after one round trip.
-    #[default]
-    Refused,
-    /// Nothing ever answers.
-    Silent,
-}
-
 /// Who publishes.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Sources {
@@ -48,6 +37,13 @@ pub struct Share(u32);
 
 impl Share {
     const WHOLE: u32 = 1_000_000;
+
+    /// So many percent; 100 at most.
+    #[must_use]
+    pub const fn percent(percent: u8) -> Self {
+        let percent = if percent > 100 { 100 } else { percent };
+        Self(percent as u32 * (Self::WHOLE / 100))
+    }
 
     /// This share of `number`, rounded to the nearest.
     #[must_use]

@@ -1,6 +1,7 @@
 use super::*;
 use crate::record::payload;
-use crate::scenario::{Bounds, Range};
+use crate::scenario::Range;
+use crate::scenario::broadcast::Bounds;
 
 fn at(ms: u64) -> Instant {
     Instant::from_micros(ms * 1000)

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 
 use super::*;
-use crate::run::{drive, latency};
+use crate::broadcast::drive;
 use crate::summary::Summary;
 use pleach_core::Context;
 use pleach_core::link::{Address, From, LinkId, ListenerId, Role};
@@ -149,8 +149,8 @@ impl Plug for Toy {
 fn run(settings: &[&str], seed: u64) -> (Summary, Vec<String>) {
     let settings: Vec<_> = settings.iter().map(|setting| (*setting).to_owned()).collect();
     let text = "fidelity = \"wire\"\nnodes = 40\nmessages = 12\nsources = \"many\"\nwarm_up_ms = 20_000\ncontacts = 3";
-    let scenario = Scenario::parse("toy.toml", text, &settings).unwrap();
-    let mut network = Wire::new(Toy, &scenario, seed, latency(&scenario, seed));
+    let scenario = Broadcast::parse("toy.toml", text, &settings).unwrap();
+    let mut network = Wire::new(Toy, &scenario, seed, scenario.latency(seed));
     let (summary, broken, _) = drive(&scenario, seed, &mut network, &mut |_| {});
     (summary, broken)
 }

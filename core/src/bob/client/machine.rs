@@ -280,8 +280,9 @@ impl Client {
 
     fn on_failure(&mut self, failure: Failure, cx: &mut Cx<'_>) {
         match &self.state {
+            // The room may still be open: only one that has the file says the word of the end.
             State::Receiving(receiving) if receiving.is_ending() => {
-                self.end(Err(peer::Failure::Interrupted), Some(&CLOSE), cx);
+                self.end(Err(peer::Failure::Interrupted), Some(FAILING), cx);
             }
             State::Receiving(_) => self.end(Err(failure), Some(FAILING), cx),
             _ => self.end(Err(failure), None, cx),

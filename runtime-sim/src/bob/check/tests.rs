@@ -1,0 +1,105 @@
+//! The checks together: a history is fed through the same door as a run's.
+
+use std::time::Duration;
+
+use super::*;
+use bytes::Bytes;
+use pleach_core::bob::packet::Uid;
+use pleach_core::bob::{Compression, Identity};
+
+fn checks() -> Checks {
+    Checks::new(&relay::Guessing::default(), &server::Guesses::default())
+}
+
+fn pair() -> Pair {
+    let content: Vec<u8> = (0..200).collect();
+    let name = "file-0123456789.bin".to_owned();
+    Pair {
+        password: b"a-password-of-theirs".to_vec(),
+        name,
+        content: content.into(),
+        compression: Compression::None,
+    }
+}
+
+fn opened(link: u64, listener: ListenerId, remote: &str, peer: u32) -> Traffic<'static> {
+    let via = Via::Accepted { listener };
+    Traffic::Opened { link: LinkId(link), via, remote: remote.parse().unwrap(), peer }
+}
+
+use pleach_core::link::ListenerId;
+
+fn client() -> Person {
+    let part = Part::Receives { right: true, refuses: 0, thinks: Duration::ZERO, pause: None };
+    Person { pair: 0, part, deadline: Instant::ORIGIN }
+}
+
+#[test]
+fn a_password_or_a_file_that_reaches_the_relay_is_noticed() {
+    let leak = |bytes: Vec<u8>| {
+        let mut checks = checks();
+        checks.pair(0, &pair());
+        checks.traffic(Instant::ORIGIN, RELAY, &opened(1, super::super::ROOM_LISTENER, "10.0.1.1:1", 1));
+        let bytes = Bytes::from(bytes);
+        checks.traffic(Instant::ORIGIN, RELAY, &Traffic::Received { link: LinkId(1), bytes: &bytes });
+        let (checked, broken) = checks.finish(0, &[pair()]);
+        assert_eq!((checked.secrets, checked.searched_bytes), (8, bytes.len() as u64));
+        broken
+    };
+    assert_eq!(leak(vec![1; 300]), [""; 0]);
+    assert_eq!(leak(pair().password), ["the relay saw the password of pair 0"]);
+    assert_eq!(leak(pair().content[170..].to_vec()), ["the relay saw the file of pair 0 at 176"]);
+    let mut packed = packed(&pair());
+    packed.truncate(40);
+    let broken = leak(packed);
+    assert!(broken.contains(&"the relay saw the pack of pair 0 at 0".to_owned()), "{broken:?}");
+}
+
+#[test]
+fn a_packet_that_is_delivered_to_another_is_noticed() {
+    for (to, is_fine) in [(1, true), (3, false)] {
+        let mut checks = checks();
+        checks.joins(2, client());
+        for (link, remote) in [(1, "10.0.1.1:1"), (2, "10.0.2.1:2"), (3, "10.0.3.1:3")] {
+            checks.traffic(
+                Instant::ORIGIN,
+                RELAY,
+                &opened(link, HANDSHAKE_LISTENER, remote, u32::try_from(link).unwrap()),
+            );
+            let (role, hello) = if link == 2 {
+                (relay::Role::Client, b"000001".to_vec())
+            } else {
+                (relay::Role::Server, [b"000000".as_slice(), &[0; 34]].concat())
+            };
+            let hello = Bytes::from(hello);
+            checks.traffic(Instant::ORIGIN, RELAY, &Traffic::Received { link: LinkId(link), bytes: &hello });
+            let identity = Identity::of(remote.parse().unwrap());
+            let uid = Uid(u16::try_from(link).unwrap());
+            checks.report(&Report::Relay(relay::Event::Registered { uid, role, identity }));
+        }
+        let said = Bytes::from([b"000107".as_slice(), &[5; 32], b"10.0.2.1:2\0"].concat());
+        checks.traffic(Instant::ORIGIN, RELAY, &Traffic::Received { link: LinkId(2), bytes: &said });
+        let passed = Bytes::from([b"000207".as_slice(), &[5; 32], b"10.0.2.1:2\0"].concat());
+        checks.traffic(Instant::ORIGIN, RELAY, &Traffic::Sent { link: LinkId(to), bytes: &passed });
+        let (checked, broken) = checks.finish(0, &[]);
+        assert_eq!(broken.is_empty(), is_fine, "{broken:?}");
+        assert_eq!((checked.packets, checked.uids, checked.waits), (1, 3, u64::from(is_fine)));
+    }
+}
+
+#[test]
+fn a_relay_that_keeps_something_of_those_who_left_is_noticed() {
+    let mut broken = Broken::new();
+    let empty = relay::Occupancy { guesses: 3, ..relay::Occupancy::default() };
+    assert_eq!(Checks::empty(&empty, &mut broken), 5);
+    assert_eq!(broken.clone().into_vec(), [""; 0]);
+    Checks::empty(&relay::Occupancy { rooms: 1, links: 2, ..empty }, &mut broken);
+    assert_eq!(broken.into_vec().len(), 2);
+}
+
+#[test]
+fn the_first_mistakes_are_told_and_the_others_counted() {
+    let mut broken = Broken::new();
+    (0..8).for_each(|number| broken.note(|| number.to_string()));
+    assert_eq!(broken.into_vec(), ["0", "1", "2", "3", "4", "and 3 more of that kind"]);
+}
