@@ -53,7 +53,7 @@ pub(crate) struct Flags {
     #[arg(long, value_name = "N", default_value_t = 4096)]
     max_rooms: usize,
     /// Wrong passwords that one address may try with one sender
-    #[arg(long, value_name = "N", default_value_t = 32)]
+    #[arg(long, value_name = "N", default_value_t = 100)]
     max_guesses: u32,
     /// Tell the other receivers when a sender is taken; the original relay does not
     #[arg(long)]

@@ -182,6 +182,8 @@ fn a_frozen_runtime_is_silent_but_keeps_its_sockets() {
         let mut peer = TcpStream::connect(to).unwrap();
         node.accepted().await;
         node.handle.freeze().await.unwrap();
+        // What comes behind it is dropped unheard: then it is frozen, and not about to be.
+        assert!(node.handle.inspect(|_| ()).await.is_err());
         peer.write_all(b"anybody there?").unwrap();
         peer.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
         let error = peer.read(&mut [0; 1]).unwrap_err();
