@@ -233,7 +233,7 @@ fn packet(choices: &mut Choices<'_>) -> Bytes {
 }
 
 /// Parameters that cost little or much, or are none.
-fn public(fill: u8) -> [u8; PUBLIC_LEN] {
+const fn public(fill: u8) -> [u8; PUBLIC_LEN] {
     let mut public = [fill; PUBLIC_LEN];
     let (head, _) = public.split_at_mut(18);
     head.copy_from_slice(&[0, 1, 0, 2, 0, 0, 0, 0, 0, 0, fill / 64, fill, 0, 0, 0, 2, 0, 4]);

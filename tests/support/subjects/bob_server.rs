@@ -69,6 +69,7 @@ impl Callers {
         }
     }
 
+    #[allow(clippy::wildcard_enum_match_arm)] // Few of the sixteen packets are answered.
     fn answer(&mut self, uid: Uid, body: Body) {
         match body {
             Body::HelloAsServer { public } => {
@@ -174,14 +175,11 @@ impl Subject for Callers {
         for said in self.lines.observe(output) {
             self.hear(said);
         }
-        match output {
-            Output::Event(Event::Wanted { bytes }) => {
-                let bytes = vec![7; *bytes].into();
-                self.lines.coming.push_back(Input::Command(Command::Content { bytes }));
-            }
-            Output::Event(Event::Ended(_)) => self.ended = true,
-            _ => {}
+        if let Output::Event(Event::Wanted { bytes }) = output {
+            let bytes = vec![7; *bytes].into();
+            self.lines.coming.push_back(Input::Command(Command::Content { bytes }));
         }
+        self.ended |= matches!(output, Output::Event(Event::Ended(_)));
     }
 
     variants! { INPUTS, input_name(Input<Command>):

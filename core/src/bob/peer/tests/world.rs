@@ -55,8 +55,8 @@ pub(in crate::bob) enum Mind {
 }
 
 enum Actor {
-    Server { machine: Server, content: Bytes, events: Vec<server::Event> },
-    Client { machine: Client, mind: Mind, reads: bool, events: Vec<client::Event> },
+    Server { machine: Box<Server>, content: Bytes, events: Vec<server::Event> },
+    Client { machine: Box<Client>, mind: Mind, reads: bool, events: Vec<client::Event> },
 }
 
 struct Peer {
@@ -115,13 +115,18 @@ impl World {
     }
 
     pub(in crate::bob) fn server(&mut self, config: server::Config, content: &[u8]) -> usize {
-        let machine = Server::new(config).unwrap();
+        let machine = Box::new(Server::new(config).unwrap());
         let content = Bytes::copy_from_slice(content);
         self.add(Actor::Server { machine, content, events: Vec::new() })
     }
 
     pub(in crate::bob) fn client(&mut self, config: client::Config, mind: Mind) -> usize {
-        self.add(Actor::Client { machine: Client::new(config), mind, reads: true, events: Vec::new() })
+        self.add(Actor::Client {
+            machine: Box::new(Client::new(config)),
+            mind,
+            reads: true,
+            events: Vec::new(),
+        })
     }
 
     fn add(&mut self, actor: Actor) -> usize {
@@ -208,7 +213,7 @@ impl World {
         let is_read = |place: &Place| self.relay_link(*place).is_none_or(|link| !self.paused.contains(&link));
         if let Some(at) = self.outbox.iter().position(|(place, _)| is_read(place)) {
             let (place, bytes) = self.outbox.remove(at).unwrap();
-            self.to_relay(place, bytes);
+            self.relay_hears(place, bytes);
             return true;
         }
         let ready: Vec<usize> = (0..self.peers.len()).filter(|index| self.can_receive(*index)).collect();
@@ -286,7 +291,7 @@ impl World {
         self.places.iter().find(|(_, of)| **of == place).map(|(link, _)| *link)
     }
 
-    fn to_relay(&mut self, place: Place, bytes: Option<Bytes>) {
+    fn relay_hears(&mut self, place: Place, bytes: Option<Bytes>) {
         let (index, own) = place;
         let Some(link) = self.relay_link(place) else { return };
         let Some(bytes) = bytes else { return self.call_relay(Some(Input::Finished { link })) };
@@ -309,7 +314,7 @@ impl World {
             }
             for output in outputs {
                 match output {
-                    Output::Send { link, bytes } => self.from_relay(self.places[&link], bytes),
+                    Output::Send { link, bytes } => self.relay_says(self.places[&link], bytes),
                     Output::Close { link, .. } => {
                         if let Some((to, own)) = self.places.remove(&link) {
                             self.peers[to].inbox.push_back(Piece::End(own));
@@ -329,7 +334,7 @@ impl World {
         }
     }
 
-    fn from_relay(&mut self, (to, link): Place, mut bytes: Bytes) {
+    fn relay_says(&mut self, (to, link): Place, mut bytes: Bytes) {
         if link == ROOM
             && bytes.as_ref() != b"00"
             && let Some(tamper) = &mut self.tamper
