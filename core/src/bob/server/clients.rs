@@ -78,11 +78,13 @@ impl Clients {
             count(&mut stats.unroutable);
             return failed;
         }
-        if !self.clients.contains_key(&client) && !self.make_room(now, stats) {
-            return failed;
-        }
+        // First whether it may try at all: who may not costs nobody its place.
         if !self.guesses.arrive(&identity, client, now) {
             count(&mut stats.cut_off);
+            return failed;
+        }
+        if !self.clients.contains_key(&client) && !self.make_room(now, stats) {
+            self.guesses.withdraw(&identity, client);
             return failed;
         }
         let agreed = self.clients.remove(&client).and_then(|before| before.agreed);

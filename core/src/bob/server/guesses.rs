@@ -107,7 +107,8 @@ impl Guesses {
 
     fn arm(&mut self, host: &Host) {
         let Some(tries) = self.hosts.get(host) else { return };
-        let due = (!tries.waiting.is_empty()).then(|| tries.last + self.delay(tries));
+        let is_next = !tries.waiting.is_empty() && tries.failures < self.limits.failures_max;
+        let due = is_next.then(|| tries.last + self.delay(tries));
         self.due.set(host.clone(), due);
     }
 

@@ -11,7 +11,7 @@ use crate::bob::packet::{
 };
 use crate::bob::peer::tests::bench::{Act, identity, packet};
 use crate::bob::peer::tests::world::takes;
-use crate::bob::peer::{self, HALL, Stage};
+use crate::bob::peer::{self, HALL, ROOM, Stage};
 use crate::link::How;
 
 #[test]
@@ -181,9 +181,22 @@ fn t_12_what_waits_to_leave_is_bounded() {
 }
 
 #[test]
-fn t_33_the_password_is_not_shown() {
+fn t_33_passwords_and_keys_are_not_shown() {
     let mut desk = registered();
-    Host::friend(1).offers(&mut desk);
-    let shown = format!("{:?} {:?}", desk.machine, takes(PASSWORD));
+    let mut host = Host::friend(1);
+    host.offers(&mut desk);
+    let mut shown = format!("{:?} {:?}", desk.machine, takes(PASSWORD));
+    desk.command(Command::Accept { server: Uid(1) });
+    desk.packet(0, Body::Done);
+    shown += &format!("{:?}", desk.machine);
+    desk.acts();
+    desk.opens(ROOM);
+    desk.hears(ROOM, b"00");
+    shown += &format!("{:?}", desk.machine);
     assert!(!shown.contains(PASSWORD));
+    let keys = host.keys.unwrap();
+    for key in [keys.of_server(), keys.of_client()] {
+        let listed = format!("{:?}", &key[..4]);
+        assert!(!shown.contains(listed.trim_matches(['[', ']'])));
+    }
 }

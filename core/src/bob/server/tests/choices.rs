@@ -1,12 +1,14 @@
 //! What the specification leaves to us, as far as the hall is concerned.
 
+use std::format;
+
 use super::{Guest, PASSWORD, registered, registered_with, said_hello};
 use crate::bob::packet::{
     Body, DecodeError, POINT_LEN, PUBLIC_LEN, RelayFailure, SpokeFailure, Uid, VALIDATOR_LEN,
 };
 use crate::bob::peer::tests::bench::{Act, identity, packet};
 use crate::bob::peer::tests::world::sends;
-use crate::bob::peer::{self, HALL, Stage};
+use crate::bob::peer::{self, HALL, ROOM, Stage};
 use crate::bob::server::{Config, ConfigError, Event, Server};
 use crate::link::How;
 
@@ -135,9 +137,20 @@ fn a_configuration_out_of_its_ranges_is_refused() {
 }
 
 #[test]
-fn t_33_the_password_is_not_shown() {
+fn t_33_passwords_and_keys_are_not_shown() {
     let (mut desk, public) = registered();
-    Guest::friend(2, GUEST, public).agrees(&mut desk);
-    let shown = std::format!("{:?} {:?}", desk.machine, sends(PASSWORD, b"beech"));
+    let mut guest = Guest::friend(2, GUEST, public);
+    guest.agrees(&mut desk);
+    let mut shown = format!("{:?} {:?}", desk.machine, sends(PASSWORD, b"beech"));
+    desk.packet(2, Body::Accepted);
+    shown += &format!("{:?}", desk.machine);
+    desk.goes_to_room();
+    desk.hears(ROOM, b"00");
+    shown += &format!("{:?}", desk.machine);
     assert!(!shown.contains(PASSWORD));
+    let keys = guest.keys.unwrap();
+    for key in [keys.of_server(), keys.of_client()] {
+        let listed = format!("{:?}", &key[..4]);
+        assert!(!shown.contains(listed.trim_matches(['[', ']'])));
+    }
 }

@@ -151,6 +151,36 @@ fn addresses_and_clients_are_bounded() {
 }
 
 #[test]
+fn t_34_who_waits_when_its_address_is_cut_off_is_not_answered() {
+    let guesses = Guesses { failures_max: 1, at_once: 1, ..Guesses::default() };
+    let (mut desk, public) = registered_with(Config { guesses, ..sends(PASSWORD, b"beech") });
+    let mut first = Guest::guesser(2, GUESSER, public);
+    let share = first.share(&mut desk);
+    let answer = desk.packets(&[share]);
+    let second = Guest::guesser(3, GUESSER, public).share(&mut desk);
+    assert_eq!(desk.packets(&[second]), []);
+    let proof = first.prove(&answer);
+    desk.packets(&[proof]);
+    desk.advance(seconds(1000));
+    assert_eq!(desk.said(), []);
+}
+
+#[test]
+fn t_34_who_is_cut_off_sheds_nobody() {
+    let guesses = Guesses { failures_max: 1, ..Guesses::default() };
+    let config = Config { guesses, clients_max: 1, ..sends(PASSWORD, b"beech") };
+    let (mut desk, public) = registered_with(config);
+    Guest::guesser(2, GUESSER, public).fails(&mut desk);
+    let mut friend = Guest::friend(3, "198.51.100.3:5000", public);
+    let share = friend.share(&mut desk);
+    let answer = desk.packets(&[share]);
+    let again = Guest::guesser(4, GUESSER, public).share(&mut desk);
+    assert_eq!(desk.packets(&[again]), []);
+    let proof = friend.prove(&answer);
+    assert_eq!(desk.packets(&[proof]), [packet(3, Body::Agreement)]);
+}
+
+#[test]
 fn answers_of_one_call_are_bounded_and_the_others_follow() {
     let config = Config { responses_per_call: 3, ..sends(PASSWORD, b"beech") };
     let (mut desk, public) = registered_with(config);
