@@ -23,6 +23,8 @@ pub(in crate::bob) use program::Program;
 const PACE: Duration = Duration::from_millis(100);
 /// Drawn on top of it.
 const PACE_SPREAD: Duration = Duration::from_millis(400);
+/// Dials at once.
+const DIALS: usize = 6;
 /// Names that are remembered.
 const NAMES: usize = 64;
 
@@ -150,9 +152,8 @@ impl Machine for Hostile {
     fn handle_timeout(&mut self, cx: &mut Cx<'_>) {
         self.next = Some(cx.now() + PACE + up_to(cx.rng(), PACE_SPREAD));
         for is_room in [false, true] {
-            if self.count(is_room) < self.program.links(is_room) {
-                self.dial(is_room, cx);
-            }
+            let missing = self.program.links(is_room).saturating_sub(self.count(is_room));
+            (0..missing.min(DIALS)).for_each(|_| self.dial(is_room, cx));
         }
         for (link, wire) in self.links.iter_mut().filter(|(_, wire)| wire.is_open) {
             self.program.acts(*link, wire, &self.heard, cx);

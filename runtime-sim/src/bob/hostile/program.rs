@@ -38,11 +38,13 @@ pub(in crate::bob) enum Program {
     Squatter,
     /// Never ends the line that names a room.
     EndlessLine,
+    /// Takes as many links as it gets, and says nothing.
+    Crowd,
 }
 
 impl Program {
     /// Every one.
-    pub(in crate::bob) const ALL: [Self; 12] = [
+    pub(in crate::bob) const ALL: [Self; 13] = [
         Self::Garbage,
         Self::SlowDrip,
         Self::EndlessPacket,
@@ -55,6 +57,7 @@ impl Program {
         Self::ForgedIdentity,
         Self::Squatter,
         Self::EndlessLine,
+        Self::Crowd,
     ];
 
     /// The programs in turn.
@@ -71,6 +74,7 @@ impl Program {
             (Self::EndlessLine, true) => 2,
             (Self::Squatter, true) => 8,
             (_, true) => 0,
+            (Self::Crowd, false) => 300,
             (Self::HelloFlood, false) => 6,
             (Self::GuessesPasswords, false) => 4,
             (Self::Squatter | Self::GuessedUids | Self::NeverReads, false) => 2,
@@ -86,7 +90,7 @@ impl Program {
         // Of two links, one is a server's.
         let as_server = link.0 % 2 == 0;
         match self {
-            Self::Garbage | Self::SlowDrip | Self::EndlessLine => {}
+            Self::Garbage | Self::SlowDrip | Self::EndlessLine | Self::Crowd => {}
             Self::EndlessPacket => {
                 let mut bytes = b"000107".to_vec();
                 bytes.extend(random::<32>(cx));
@@ -97,11 +101,10 @@ impl Program {
                 cx.emit(Link::Pause { link });
             }
             Self::GuessedUids | Self::Squatter => hello(link, as_server, cx),
-            Self::WrongRole
-            | Self::HelloFlood
-            | Self::GuessesPasswords
-            | Self::AcceptsUnasked
-            | Self::ForgedIdentity => hello(link, false, cx),
+            Self::HelloFlood => hello(link, is_server_of_flood(link), cx),
+            Self::WrongRole | Self::GuessesPasswords | Self::AcceptsUnasked | Self::ForgedIdentity => {
+                hello(link, false, cx)
+            }
         }
     }
 
@@ -149,7 +152,7 @@ impl Program {
             Self::EndlessPacket => send(link, vec![b'1'; 48], cx),
             Self::WrongRole => wrong_role(link, any_server(heard, cx), cx),
             Self::GuessedUids => guessed_uids(link, cx),
-            Self::HelloFlood => (0..4).for_each(|_| hello(link, false, cx)),
+            Self::HelloFlood => (0..4).for_each(|_| hello(link, is_server_of_flood(link), cx)),
             Self::NeverReads => {
                 let (share, server) = (random(cx), any_server(heard, cx));
                 say(link, server, Body::ClientShare { share, identity: name("10.99.99.1:1") }, cx);
@@ -165,10 +168,15 @@ impl Program {
                 say(link, server, Body::ClientShare { share, identity }, cx);
             }
             Self::Squatter if wire.is_room => squat(link, wire.deeds, cx),
-            Self::Squatter => {}
+            Self::Squatter | Self::Crowd => {}
             Self::EndlessLine => send(link, vec![b'7'; 24], cx),
         }
     }
+}
+
+/// One link in six: each of its hellos makes every honest receiver begin a handshake.
+const fn is_server_of_flood(link: LinkId) -> bool {
+    link.0 % 6 == 0
 }
 
 #[allow(clippy::expect_used)] // Only with literals.

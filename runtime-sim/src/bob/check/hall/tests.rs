@@ -145,6 +145,23 @@ fn a_peer_that_is_gone_may_be_said_to_be_gone() {
 }
 
 #[test]
+fn a_server_is_announced_with_its_last_parameters() {
+    let announcement =
+        |public: u8| packet(0, 4, &[b"0001".as_slice(), &[public; 34], b"10.0.1.1:1\0"].concat());
+    let hello = |public: u8| packet(0, 0, &[public; 34]);
+    let mut hall = hall();
+    // Two in one piece are announced one after the other.
+    hall.received(LinkId(11), &[hello(2), hello(3)].concat());
+    hall.sent(NOW, LinkId(12), &announcement(2));
+    hall.sent(NOW, LinkId(12), &announcement(3));
+    hall.received(LinkId(11), &hello(4));
+    hall.sent(NOW, LinkId(12), &announcement(4));
+    assert!(hall.broken.clone().into_vec().is_empty());
+    hall.sent(NOW, LinkId(12), &announcement(2));
+    assert_eq!(hall.broken.into_vec().len(), 1);
+}
+
+#[test]
 fn what_was_said_to_one_does_not_reach_its_successor() {
     let mut hall = hall();
     hall.received(LinkId(12), &share());
