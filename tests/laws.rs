@@ -10,7 +10,9 @@ static ALLOCATOR: Counting = Counting;
 
 mod machines {
     use pleach_tests::laws::campaign;
+    use pleach_tests::subjects::bob_client::Hosts;
     use pleach_tests::subjects::bob_relay::Guests;
+    use pleach_tests::subjects::bob_server::Callers;
     use pleach_tests::subjects::book::Acquaintances;
     use pleach_tests::subjects::broadcast::Swarm;
     use pleach_tests::subjects::channel::Line;
@@ -19,6 +21,16 @@ mod machines {
     use pleach_tests::subjects::node::World;
     use pleach_tests::subjects::overlay::Neighbourhood;
     use pleach_tests::subjects::session::Link;
+
+    #[test]
+    fn bob_client_obeys_the_laws() {
+        campaign::<Hosts>(800, 160);
+    }
+
+    #[test]
+    fn bob_server_obeys_the_laws() {
+        campaign::<Callers>(800, 160);
+    }
 
     #[test]
     fn bob_relay_obeys_the_laws() {

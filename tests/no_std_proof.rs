@@ -17,10 +17,13 @@ use pleach_core::bob::Compression;
 use pleach_core::bob::Identity;
 use pleach_core::bob::Public;
 use pleach_core::bob::channel::Sealer;
+use pleach_core::bob::client::Client as BobClient;
 use pleach_core::bob::pack::Reader as PackReader;
 use pleach_core::bob::packet::Uid;
+use pleach_core::bob::peer::Stage;
 use pleach_core::bob::public::COUNT_MAX;
 use pleach_core::bob::relay::Relay;
+use pleach_core::bob::server::Server as BobServer;
 use pleach_core::bob::spoke::Client;
 use pleach_core::bob::spoke::derivation::Derivation;
 use pleach_core::bob::spoke::group::Exponent;
@@ -146,6 +149,9 @@ fn capabilities() {
 }
 
 fn networks() {
+    black_box(Identity::new(bytes::Bytes::new()).is_ok());
+    black_box(Uid::RELAY);
+    black_box::<fn(&Relay) -> Option<Instant>>(Relay::poll_timeout);
     black_box(COUNT_MAX);
     black_box(Public::decode(&[]).is_ok());
     black_box::<fn(Sealer, &mut bytes::BytesMut)>(Sealer::close);
@@ -155,9 +161,9 @@ fn networks() {
     black_box(MainKey::from_bytes([0; 64]).subkey(0));
     black_box(Compression::None);
     black_box(PackReader::new(0).is_complete());
-    black_box(Identity::new(bytes::Bytes::new()).is_ok());
-    black_box(Uid::RELAY);
-    black_box::<fn(&Relay) -> Option<Instant>>(Relay::poll_timeout);
+    black_box(Stage::Connect.name());
+    black_box::<fn(&BobServer) -> Option<Instant>>(BobServer::poll_timeout);
+    black_box::<fn(&BobClient) -> Option<Instant>>(BobClient::poll_timeout);
     black_box(Command::Shutdown);
     black_box(Motive::of(1));
     black_box(HeadFields::from_body(&[]).is_ok());

@@ -11,7 +11,8 @@ pub use keyed::Keyed;
 
 /// Keys remembered for a while: at most `capacity`, each for `lifetime`; when full the oldest goes first.
 ///
-/// For ids seen, requests answered, joins forwarded: whatever must not be done twice within a window.
+/// For ids seen, requests answered, joins forwarded: whatever must not be done twice within a window. Owns no memory
+/// once it is empty.
 #[derive(Clone, Debug)]
 pub struct Recent<K, V> {
     capacity: usize,
@@ -69,16 +70,20 @@ impl<K: Clone + Ord, V> Recent<K, V> {
 
     /// Forgets `key`.
     pub fn remove(&mut self, key: &K) -> Option<V> {
-        let value = self.entries.remove(key).map(|entry| entry.value);
+        let entry = self.entries.remove(key)?;
         self.compact();
-        value
+        Some(entry.value)
     }
 
-    /// Forgets what has expired.
-    pub fn expire(&mut self, now: Instant) {
+    /// Forgets what has expired; returns when the next will.
+    pub fn expire(&mut self, now: Instant) -> Option<Instant> {
+        let mut next = None;
         while let Some((serial, key)) = self.order.front() {
             match self.entries.get(key) {
-                Some(entry) if entry.serial == *serial && entry.expires > now => break,
+                Some(entry) if entry.serial == *serial && entry.expires > now => {
+                    next = Some(entry.expires);
+                    break;
+                }
                 Some(entry) if entry.serial == *serial => {
                     self.entries.remove(key);
                 }
@@ -86,6 +91,8 @@ impl<K: Clone + Ord, V> Recent<K, V> {
             }
             self.order.pop_front();
         }
+        self.compact();
+        next
     }
 
     /// Takes the oldest key.
@@ -128,10 +135,21 @@ impl<K: Clone + Ord, V> Recent<K, V> {
 
     /// Keys that were replaced or removed leave a mark in the order; at most as many as there are keys.
     fn compact(&mut self) {
-        if self.order.len() > self.entries.len().saturating_mul(2).saturating_add(8) {
+        if self.entries.is_empty() {
+            // An ordered map keeps a node when its last entry leaves.
+            self.entries = BTreeMap::new();
+            self.order = VecDeque::new();
+        } else if self.order.len() > self.entries.len().saturating_mul(2).saturating_add(8) {
             let entries = &self.entries;
             self.order.retain(|(serial, key)| entries.get(key).is_some_and(|entry| entry.serial == *serial));
         }
+    }
+}
+
+/// Gives memory back that a burst has left in a queue; all of it if the queue is empty.
+pub fn shrink<T>(queue: &mut VecDeque<T>) {
+    if queue.is_empty() || queue.capacity() > queue.len().saturating_mul(4).max(8) {
+        queue.shrink_to_fit();
     }
 }
 

@@ -117,7 +117,8 @@
 //! Three floors; imports go down only, and machines of one floor never hold a reference to one another: their parent
 //! routes.
 //!
-//! - **Networks**: [`mesh`], our own and Solcial's: its wire, its rules, and the node composed from the floor below.
+//! - **Networks**: [`mesh`], our own and Solcial's: its wire, its rules, and the node composed from the floor below;
+//!   [`bob`], files between two who share a password, through a relay.
 //! - **Capabilities**, one concept each and generic over who the peers are: [`channel`] (secured, multiplexed links as
 //!   libp2p has them), [`session`] and [`admission`] (the life of a link, and who may be linked), [`peers`] (addresses,
 //!   bans, dials), [`queue`], [`relay`] (a place to meet, and copying between two links), [`overlay`] (HyParView),

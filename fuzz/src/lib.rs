@@ -30,7 +30,9 @@ pub type Target = fn(&[u8]);
 
 /// All targets by name: that of their folder in `corpus/` and of their file in `fuzz_targets/`.
 pub const TARGETS: &[(&str, Target)] = &[
+    ("machine_bob_client", machine::bob_client),
     ("machine_bob_relay", machine::bob_relay),
+    ("machine_bob_server", machine::bob_server),
     ("machine_book", machine::book),
     ("machine_broadcast", machine::broadcast),
     ("machine_channel", machine::channel),
@@ -40,10 +42,10 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("machine_overlay", machine::overlay),
     ("machine_session", machine::session),
     ("wire_base58", wire::base58),
+    ("wire_bob_packet", bob_packet::packet),
     ("wire_bob_public", bob::public),
     ("wire_bob_record", bob::record),
     ("wire_bob_pack", bob_pack::pack),
-    ("wire_bob_packet", bob_packet::packet),
     ("wire_cbor", wire::cbor),
     ("wire_establishment", mesh::establishment),
     ("wire_frame", wire::frame),

@@ -3,7 +3,9 @@
 //! That each subject reaches every state, input and output of its machine is shown by `tests/laws.rs`, which counts them.
 
 use pleach_tests::laws::{self, Subject, Tally};
+use pleach_tests::subjects::bob_client::Hosts;
 use pleach_tests::subjects::bob_relay::Guests;
+use pleach_tests::subjects::bob_server::Callers;
 use pleach_tests::subjects::book::Acquaintances;
 use pleach_tests::subjects::broadcast::Swarm;
 use pleach_tests::subjects::channel::Line;
@@ -41,6 +43,16 @@ pub fn dialler(data: &[u8]) {
 /// `heads`.
 pub fn heads(data: &[u8]) {
     obeys::<Announcers>(data);
+}
+
+/// `bob::client`.
+pub fn bob_client(data: &[u8]) {
+    obeys::<Hosts>(data);
+}
+
+/// `bob::server`.
+pub fn bob_server(data: &[u8]) {
+    obeys::<Callers>(data);
 }
 
 /// `bob::relay`.

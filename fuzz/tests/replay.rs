@@ -16,9 +16,9 @@ const RANDOM_INPUTS_MACHINE: u64 = 60;
 
 /// Vectors whose byte strings are good inputs of a target.
 const SEEDS: &[(&str, &str)] = &[
+    ("wire_bob_packet", "bob-relay/packets.json"),
     ("wire_bob_public", "bob-relay/spoke_failures.json"),
     ("wire_bob_record", "bob-relay/transcripts/server_first.json"),
-    ("wire_bob_packet", "bob-relay/packets.json"),
     ("wire_establishment", "mesh/establishment.json"),
     ("wire_frame", "overlay/episub-rpc.json"),
     ("wire_heads", "mesh/heads.json"),

@@ -13,8 +13,10 @@ use pleach_core::Instant;
 const BUCKETS: usize = 1 << 15;
 /// Microseconds of a bucket.
 const WIDTH: u64 = 1000;
-/// A bucket that was emptied keeps at most this capacity, or ten thousand idle ones would hold the memory of a flood.
-const KEPT_CAPACITY: usize = 16;
+/// Buckets that were emptied lend their memory to the next: at most so many, each of at most this capacity, or those of
+/// the whole ring would in time hold more than all the nodes.
+const SPARES: usize = 1024;
+const SPARE_CAPACITY: usize = 16;
 
 /// Events by time, then by order of arrival.
 #[derive(Debug)]
@@ -24,6 +26,8 @@ pub struct Calendar<T> {
     /// Events that were pushed for a millisecond that is current or past.
     late: BinaryHeap<Entry<T>>,
     ring: Vec<Vec<Entry<T>>>,
+    /// Empty ones.
+    spares: Vec<Vec<Entry<T>>>,
     /// One bit for each bucket of the ring that is not empty.
     occupied: Vec<u64>,
     overflow: BinaryHeap<Entry<T>>,
@@ -48,6 +52,7 @@ impl<T> Calendar<T> {
             current: Vec::new(),
             late: BinaryHeap::new(),
             ring: std::iter::repeat_with(Vec::new).take(BUCKETS).collect(),
+            spares: Vec::new(),
             occupied: vec![0; BUCKETS / 64],
             overflow: BinaryHeap::new(),
             slot: 0,
@@ -107,6 +112,9 @@ impl<T> Calendar<T> {
             let index = ring_index(slot);
             if let (Some(bucket), Some(word)) = (self.ring.get_mut(index), self.occupied.get_mut(index / 64))
             {
+                if bucket.capacity() == 0 {
+                    *bucket = self.spares.pop().unwrap_or_default();
+                }
                 bucket.push(entry);
                 *word |= 1 << (index % 64);
             }
@@ -133,12 +141,12 @@ impl<T> Calendar<T> {
     fn open(&mut self, slot: u64) {
         let index = ring_index(slot);
         self.slot = slot;
-        if self.current.capacity() > KEPT_CAPACITY {
-            self.current = Vec::new();
-        }
         if let (Some(bucket), Some(word)) = (self.ring.get_mut(index), self.occupied.get_mut(index / 64)) {
             *word &= !(1 << (index % 64));
-            std::mem::swap(&mut self.current, bucket);
+            let emptied = std::mem::replace(&mut self.current, std::mem::take(bucket));
+            if (1..=SPARE_CAPACITY).contains(&emptied.capacity()) && self.spares.len() < SPARES {
+                self.spares.push(emptied);
+            }
         }
         self.current.sort_unstable_by_key(|entry| std::cmp::Reverse(entry.key()));
     }

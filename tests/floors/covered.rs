@@ -8,12 +8,13 @@ use crate::source::{self, Source};
 
 /// Decoders, and the fuzz target that feeds each. One that is added and not named here fails the test.
 const DECODERS: &[(&str, &str)] = &[
+    ("bob::packet::decode::Decoder::next", "wire_bob_packet"),
+    ("bob::pack::reader::Reader::next_event", "wire_bob_pack"),
     ("bob::channel::open::Opener::open", "wire_bob_record"),
     ("bob::public::Public::decode", "wire_bob_public"),
     ("bob::spoke::group::Element::decode", "wire_bob_public"),
     ("bob::spoke::secret::Verifier::decode", "wire_bob_public"),
     ("bob::pack::name::Name::TryFrom", "wire_bob_pack"),
-    ("bob::packet::decode::Decoder::next", "wire_bob_packet"),
     ("channel::identify::Info::decode", "wire_identify"),
     ("channel::identify::record::PeerRecord::decode", "wire_identify"),
     ("channel::identify::record::PeerRecord::open", "wire_identify"),

@@ -16,8 +16,10 @@ fn recent_forgets_by_age_and_by_room() {
     assert_eq!(recent.insert(at(2), 'c', 3), Some(('a', 1)), "the oldest makes room");
     assert_eq!(recent.get(at(10), &'b'), Some(&2));
     assert_eq!(recent.get(at(11), &'b'), None, "its time is over");
-    recent.expire(at(11));
+    assert_eq!(recent.expire(at(11)), Some(at(12)), "the next to go");
     assert_eq!(recent.len(), 1);
+    assert_eq!(recent.expire(at(12)), None);
+    assert!(recent.is_empty() && recent.order.capacity() == 0, "what is empty owns nothing");
 }
 
 #[test]
@@ -37,7 +39,13 @@ fn recent_leaves_little_behind_when_keys_are_replaced_or_removed() {
         recent.insert(at(0), round % 3, ());
         recent.remove(&(round % 3));
     }
-    assert!(recent.is_empty() && recent.order.len() <= 8, "{}", recent.order.len());
+    assert!(recent.is_empty() && recent.order.capacity() == 0);
+    recent.insert(at(0), 9, ());
+    for round in 0..1000u64 {
+        recent.insert(at(0), round % 3, ());
+        recent.remove(&(round % 3));
+    }
+    assert!(recent.len() == 1 && recent.order.len() <= 10, "{}", recent.order.len());
 }
 
 #[test]

@@ -80,6 +80,7 @@ impl<P: Copy + Ord + Debug> Broadcast<P> {
             let idle = self.peers.eager().next().is_none();
             let at = if idle { self.now } else { self.now + self.config.first_graft(cx.rng()) };
             self.timers.set(Timer::Missing(id), Some(at));
+            self.schedule_sweep();
         }
     }
 
@@ -113,6 +114,7 @@ impl<P: Copy + Ord + Debug> Broadcast<P> {
             if self.grafted.insert(self.now, from, 1).is_some() {
                 count(&mut self.stats.memory_shed);
             }
+            self.schedule_sweep();
             return true;
         };
         *spent = spent.saturating_add(1);

@@ -25,6 +25,7 @@
 
 mod config;
 mod control;
+mod index;
 mod machine;
 mod message;
 mod missing;

@@ -234,6 +234,7 @@ impl<P: Copy + Ord + Debug> Broadcast<P> {
                 if self.rejected.insert(self.now, Id::of(&waiting.payload), ()).is_some() {
                     count(&mut self.stats.memory_shed);
                 }
+                self.schedule_sweep();
                 for sender in waiting.senders() {
                     self.violation(sender, Violation::Rejected, cx);
                 }

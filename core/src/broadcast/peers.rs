@@ -4,6 +4,7 @@ use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
 use super::store::Serial;
+use crate::bounded::shrink;
 use crate::time::Instant;
 
 /// A neighbour.
@@ -45,6 +46,7 @@ impl<P> Peer<P> {
     pub(super) fn dequeue(&mut self, serial: Serial) {
         if let Ok(at) = self.queue.binary_search(&serial) {
             self.queue.remove(at);
+            shrink(&mut self.queue);
         }
     }
 }

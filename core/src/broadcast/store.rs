@@ -2,11 +2,13 @@
 //!
 //! Ids live longer than payloads and both leave in order of arrival, so payloads need no index of their own.
 
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::VecDeque;
 
 use bytes::Bytes;
 
+use super::index::Index;
 use super::{Config, Id};
+use crate::bounded::shrink;
 use crate::time::Instant;
 
 /// Up to so many ids are looked through one by one.
@@ -35,9 +37,9 @@ struct Held<P> {
 
 #[derive(Clone, Debug)]
 pub(super) struct Store<P> {
-    /// By the number that an id is: one comparison of a register pair instead of sixteen bytes. Empty while there are
-    /// so few ids that looking through all is as fast: most topics of most nodes never need it.
-    index: BTreeMap<u128, Serial>,
+    /// Of all ids, or without any room while there are so few that looking through them is as fast: most topics of
+    /// most nodes never need it.
+    index: Index,
     order: VecDeque<Seen>,
     /// The serial of the first of `order`.
     first: Serial,
@@ -48,16 +50,16 @@ pub(super) struct Store<P> {
 
 impl<P: Copy> Store<P> {
     pub(super) const fn new() -> Self {
-        Self { index: BTreeMap::new(), order: VecDeque::new(), first: 0, held: VecDeque::new(), bytes: 0 }
+        Self { index: Index::new(), order: VecDeque::new(), first: 0, held: VecDeque::new(), bytes: 0 }
     }
 
     /// The serial of an id that is remembered.
     pub(super) fn find(&self, now: Instant, id: &Id, config: &Config) -> Option<Serial> {
-        let serial = if self.index.is_empty() {
+        let serial = if self.index.room() == 0 {
             let at = self.order.iter().position(|seen| seen.id == *id)?;
             self.first.saturating_add(count(at))
         } else {
-            *self.index.get(&number(id))?
+            self.index.get(id)?
         };
         self.seen(serial).filter(|seen| seen.at + config.seen_for() > now).map(|_| serial)
     }
@@ -86,18 +88,20 @@ impl<P: Copy> Store<P> {
         payload: Option<Bytes>,
         config: &Config,
     ) -> Serial {
+        // An expired entry of the same id is removed here: its place in the index is free.
         self.expire(now, config);
+        // Room is made before, or lists that are full would grow to twice their size.
+        self.shed(config, 1);
         let serial = self.first.saturating_add(count(self.order.len()));
         self.order.push_back(Seen { id, at: now, hop, relayed: payload.is_some() });
-        // An expired entry of the same id was removed just now: its place in the index is free.
-        if !self.index.is_empty() {
-            self.index.insert(number(&id), serial);
-        } else if self.order.len() > UNINDEXED {
-            self.index = self.order.iter().map(|seen| number(&seen.id)).zip(self.first..).collect();
+        if self.order.len() <= self.index.room().max(UNINDEXED) {
+            self.index.insert(&id, serial);
+        } else {
+            self.reindex();
         }
         self.bytes = self.bytes.saturating_add(payload.as_ref().map_or(0, Bytes::len));
         self.held.push_back(Held { payload, sender });
-        self.shed(config);
+        self.shed(config, 0);
         serial
     }
 
@@ -129,7 +133,9 @@ impl<P: Copy> Store<P> {
         shrink(&mut self.held);
         shrink(&mut self.order);
         if self.order.len() <= UNINDEXED {
-            self.index = BTreeMap::new();
+            self.index = Index::new();
+        } else if self.index.room() > self.order.len().saturating_mul(8) {
+            self.reindex();
         }
     }
 
@@ -158,12 +164,23 @@ impl<P: Copy> Store<P> {
         }
     }
 
-    fn shed(&mut self, config: &Config) {
-        while self.held.len() > config.cache_entries || self.bytes > config.cache_bytes {
+    /// Keeps the limits, with this many to come.
+    fn shed(&mut self, config: &Config, coming: usize) {
+        while self.held.len().saturating_add(coming) > config.cache_entries.max(coming)
+            || self.bytes > config.cache_bytes
+        {
             self.drop_payload();
         }
-        while self.order.len() > config.seen_max() {
+        while self.order.len().saturating_add(coming) > config.seen_max() {
             self.drop_id();
+        }
+    }
+
+    /// Makes the index anew, for as many ids as there are.
+    fn reindex(&mut self) {
+        self.index = Index::with_room(self.order.len());
+        for (seen, serial) in self.order.iter().zip(self.first..) {
+            self.index.insert(&seen.id, serial);
         }
     }
 
@@ -175,14 +192,10 @@ impl<P: Copy> Store<P> {
 
     fn drop_id(&mut self) {
         if let Some(seen) = self.order.pop_front() {
-            self.index.remove(&number(&seen.id));
+            self.index.remove(&seen.id);
             self.first = self.first.saturating_add(1);
         }
     }
-}
-
-const fn number(id: &Id) -> u128 {
-    u128::from_be_bytes(id.0)
 }
 
 fn offset(serial: Serial, first: Serial) -> Option<usize> {
@@ -191,10 +204,4 @@ fn offset(serial: Serial, first: Serial) -> Option<usize> {
 
 fn count(len: usize) -> u64 {
     u64::try_from(len).unwrap_or(u64::MAX)
-}
-
-fn shrink<T>(queue: &mut VecDeque<T>) {
-    if queue.capacity() > queue.len().saturating_mul(4).max(8) {
-        queue.shrink_to_fit();
-    }
 }

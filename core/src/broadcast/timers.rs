@@ -7,7 +7,9 @@ use alloc::vec::Vec;
 use core::fmt::Debug;
 
 use super::machine::{Broadcast, Timer};
+use super::missing::Missing;
 use super::store::Serial;
+use super::validation::Validating;
 use super::{Announcement, Event, Id, Message, Output, Verdict};
 use crate::deadline::Deadlines;
 use crate::machine::Context;
@@ -105,19 +107,31 @@ impl<P: Copy + Ord + Debug> Broadcast<P> {
         let now = self.now;
         self.store.expire(now, &self.config);
         self.store.shrink();
-        self.asked.expire(now);
-        self.served.expire(now);
-        self.grafted.expire(now);
-        self.swaps.expire(now);
-        self.rejected.expire(now);
-        self.contents.expire(now);
-        self.promises.expire(now);
+        let next = [
+            self.store.next_expiry(&self.config),
+            self.timers.next(),
+            self.asked.expire(now),
+            self.served.expire(now),
+            self.grafted.expire(now),
+            self.swaps.expire(now),
+            self.rejected.expire(now),
+            self.contents.expire(now),
+            self.promises.expire(now),
+        ];
         self.departed.retain(|departed| departed.until > now);
+        self.departed.shrink_to_fit();
+        // Ordered maps keep a node when their last entry leaves.
         if self.timers.is_empty() {
             self.timers = Deadlines::new();
         }
+        if self.missing.is_empty() {
+            self.missing = Missing::new();
+        }
+        if self.validating.len() == 0 {
+            self.validating = Validating::new();
+        }
         // Lateness again, and never now.
         let slack = (self.config.cache_lifetime / 4).max(core::time::Duration::from_millis(1));
-        self.sweep = self.store.next_expiry(&self.config).map(|next| next.max(now) + slack);
+        self.sweep = next.into_iter().flatten().min().map(|next| next.max(now) + slack);
     }
 }

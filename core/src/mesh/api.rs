@@ -144,7 +144,8 @@ pub enum Event {
         /// Its content.
         payload: Bytes,
     },
-    /// May this peer take part? Only where registration is asked for; answer with [`Command::Registered`] within 5 s.
+    /// May this peer take part? Only where registration is asked for; answer with [`Command::Registered`] within 5 s, and
+    /// not at all if that cannot be known now: it is asked again.
     Registration {
         /// Who.
         peer: PeerId,

@@ -20,6 +20,9 @@ use crate::{admission, broadcast, channel, heads, overlay, queue, session};
 const MEMBER: Level = Level(1);
 /// Those of them that the configuration prefers.
 const PRIVILEGED: Level = Level(2);
+/// What nodes of Solcial speak about (`overlay` 2).
+const SOLCIAL_TOPICS: [&str; 4] =
+    ["/solcial/public", "/solcial/content", "/solcial/sync", "/solcial/keyexchange"];
 
 /// A node of the mesh. Start from [`Config::native`] or [`Config::solcial`].
 #[derive(Clone, Debug)]
@@ -73,17 +76,30 @@ pub struct Config {
     pub validation: Validation,
     /// Who may take part.
     pub registration: Registration,
-    /// How long a yes of the application holds. Default 1 h.
+    /// How long a yes of the application holds. A linked peer is asked about again when it ends. Default 1 h.
     pub registered_lifetime: Duration,
+    /// How long a yes holds, from when it was given, while the application does not answer: an outage must not dissolve
+    /// the overlay. Default 24 h.
+    pub registered_grace: Duration,
+    /// In this time it is asked again about a peer whose earlier yes holds on. Default 60 s.
+    pub registered_retry: Duration,
     /// How long a no holds. Default 60 s.
     pub unregistered_lifetime: Duration,
-    /// An unanswered question is asked again after this time. Default 5 s.
+    /// A question without an answer after this time counts as not answered; it is asked again while a link waits for it.
+    /// Default 5 s, at least 1 ms.
     pub registration_timeout: Duration,
+    /// Questions at once. Default 32.
+    pub registration_questions_max: usize,
+    /// Questions that wait for those. Beyond, peers that are not known to be registered are refused. Default 256.
+    pub registration_queue_max: usize,
     /// Answers kept of each kind. Default 4096.
     pub registrations_max: usize,
 
     /// Estimated number of nodes until a command says otherwise. Default 10 000.
     pub network_size: u64,
+    /// Topics to take part in from the start, until [`Command::Leave`](super::Command::Leave). At most `topics_max`.
+    /// `native` none, `solcial` the four of Solcial (`overlay` 2).
+    pub topics: Vec<String>,
     /// Topics at once. Default 64.
     pub topics_max: usize,
     /// Bytes of a topic's name. Default 256.
@@ -109,7 +125,8 @@ pub struct Config {
     pub head_table: heads::Config,
     /// The channel of each link.
     pub channel: channel::Config,
-    /// The session of each link.
+    /// The session of each link. `native` waits 10 s for an answer about a peer, as `mesh` E1 has it; `solcial` 30 s
+    /// (`identity-and-content` 2.1) and so 40 s for the whole handshake, of which the channel takes 10 s at most.
     pub session: session::Config,
     /// The table of links.
     pub admission: admission::Config,
@@ -175,10 +192,15 @@ impl Config {
             validation: Validation::Signed,
             registration: Registration::Open,
             registered_lifetime: Duration::from_secs(3600),
+            registered_grace: Duration::from_secs(24 * 3600),
+            registered_retry: Duration::from_secs(60),
             unregistered_lifetime: Duration::from_secs(60),
             registration_timeout: Duration::from_secs(5),
+            registration_questions_max: 32,
+            registration_queue_max: 256,
             registrations_max: 4096,
             network_size: 10_000,
+            topics: Vec::new(),
             topics_max: 64,
             topic_name_max: 256,
             told_unknown_interval: Duration::from_secs(60),
@@ -210,13 +232,19 @@ impl Config {
             heads: false,
             validation: Validation::Application,
             registration: Registration::Query,
+            topics: SOLCIAL_TOPICS.iter().map(ToString::to_string).collect(),
             overlay: overlay::Config { plain_peers: true, ..native.overlay },
             broadcast: broadcast::Config { ids: broadcast::Ids::Opaque, ..native.broadcast },
+            session: session::Config {
+                answer: Duration::from_secs(30),
+                handshake: Duration::from_secs(40),
+                ..native.session
+            },
             ..native
         }
     }
 
-    /// Checks what types cannot: names and their lengths.
+    /// Checks what types cannot: names, their lengths and number.
     pub fn validate(&self) -> Result<(), ConfigError> {
         if !(1..=NETWORK_MAX).contains(&self.network.len()) {
             return Err(ConfigError::Network);
@@ -224,7 +252,15 @@ impl Config {
         if self.metadata.len() > METADATA_MAX {
             return Err(ConfigError::Metadata);
         }
+        if self.topics.len() > self.topics_max || !self.topics.iter().all(|topic| self.is_topic(topic)) {
+            return Err(ConfigError::Topics);
+        }
         Ok(())
+    }
+
+    /// Whether a topic may have this name.
+    pub(super) const fn is_topic(&self, name: &str) -> bool {
+        !name.is_empty() && name.len() <= self.topic_name_max
     }
 
     /// What the table of links is made with.
@@ -254,6 +290,8 @@ pub enum ConfigError {
     Network,
     /// There are more than 1024 bytes of metadata.
     Metadata,
+    /// There are more topics than `topics_max`, or the name of one has no bytes, or more than `topic_name_max`.
+    Topics,
     /// The software's name does not have 1 to 32 bytes, or its version not 1 to 16.
     Software,
 }
@@ -263,6 +301,7 @@ impl fmt::Display for ConfigError {
         f.write_str(match self {
             Self::Network => "the name of a network has 1 to 64 bytes",
             Self::Metadata => "metadata has at most 1024 bytes",
+            Self::Topics => "too many topics, or one with a name that is empty or too long",
             Self::Software => "the name of a software has 1 to 32 bytes, its version 1 to 16",
         })
     }

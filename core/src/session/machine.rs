@@ -322,6 +322,16 @@ impl<H: Handshake, I> Session<H, I> {
         }
     }
 
+    fn on_idle(&mut self, cx: Cx<'_, '_, H, I>) {
+        count(&mut self.stats.idle);
+        if let Some(motive) = H::idle() {
+            self.run(cx, |handshake, cx| handshake.close(motive, cx));
+        }
+        if !self.is_closing() {
+            self.flush(Ended::Idle, cx);
+        }
+    }
+
     fn flush(&mut self, ended: Ended, cx: Cx<'_, '_, H, I>) {
         let unheard = core::mem::take(&mut self.waiting);
         self.forget();
@@ -407,8 +417,7 @@ impl<H: Handshake, I> Machine for Session<H, I> {
             count(&mut self.stats.timed_out);
             self.abort(Ended::TimedOut, cx);
         } else if due(timers.idle) {
-            count(&mut self.stats.idle);
-            self.flush(Ended::Idle, cx);
+            self.on_idle(cx);
         }
     }
 

@@ -66,6 +66,9 @@ pub trait Handshake {
     /// The link is about to be closed: what we say last.
     fn close(&mut self, motive: Self::Motive, cx: &mut Context<'_, Step<Self::Peer, Self::Output>>);
 
+    /// Why a link closes that nobody has used for long, for [`Handshake::close`]; none says nothing.
+    fn idle() -> Option<Self::Motive>;
+
     /// How much of [`Config::waiting_bytes_max`] an input takes, in bytes.
     fn size(input: &Self::Input) -> usize;
 }

@@ -42,6 +42,10 @@ impl Handshake for Puppet {
         cx.emit(Step::Emit("bye"));
     }
 
+    fn idle() -> Option<u8> {
+        Some(0)
+    }
+
     fn size(input: &TestStep) -> usize {
         if let Step::Emit(text) = input { text.len() } else { 1 }
     }
@@ -268,7 +272,7 @@ fn e8_a_stranger_is_kept_without_deadline_while_it_is_in_use() {
     assert_eq!(bench.at(3600 * SECOND), []);
     bench.feed(Input::Busy(false));
     assert_eq!(bench.at(3660 * SECOND - 1), []);
-    assert_eq!(bench.at(3660 * SECOND), [Output::Close(Ended::Idle)]);
+    assert_eq!(bench.at(3660 * SECOND), [Output::Emit("bye"), Output::Close(Ended::Idle)]);
     assert_eq!(bench.stats().idle, 1);
 }
 
@@ -278,14 +282,14 @@ fn a_peer_that_may_not_take_part_may_stay_as_a_stranger() {
     bench.step(Step::Identified(9));
     let outputs = bench.answer(9, Err(STRANGER));
     assert_eq!(outputs, [Output::Emit("nack"), Output::Stranger { peer: Some(9) }]);
-    assert_eq!(bench.at(60 * SECOND), [Output::Close(Ended::Idle)]);
+    assert_eq!(bench.at(60 * SECOND), [Output::Emit("bye"), Output::Close(Ended::Idle)]);
 }
 
 #[test]
-fn connectivity_10_an_established_link_that_nobody_uses_closes_after_60_s() {
+fn connectivity_10_an_established_link_that_nobody_uses_closes_after_60_s_with_a_word() {
     let mut bench = Bench::established();
     assert_eq!(bench.at(60 * SECOND - 1), []);
-    assert_eq!(bench.at(60 * SECOND), [Output::Close(Ended::Idle)]);
+    assert_eq!(bench.at(60 * SECOND), [Output::Emit("bye"), Output::Close(Ended::Idle)]);
 }
 
 #[test]

@@ -219,7 +219,8 @@ impl Planner<'_> {
         let (sender, receiver, third) = (comes(), comes(), comes() + APART);
         let thinks = Duration::from_millis(200) + up_to(&mut rng, Duration::from_secs(3));
         let is_slow = traits.slow.contains(&number);
-        let pause = is_slow.then(|| Duration::from_millis(100) + up_to(&mut rng, Duration::from_millis(900)));
+        let pause = Duration::from_millis(100) + up_to(&mut rng, Duration::from_millis(900));
+        let pause = is_slow.then_some(pause);
         let pair = self.exchange(number, &mut rng);
 
         let is_shared = traits.shared.iter().position(|shared| *shared == number);

@@ -13,13 +13,12 @@ use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
-use serde_json::json;
+use pleach_smol::Handle;
 use smol::Executor;
 use smol_hyper::rt::{FuturesIo, SmolTimer};
 
 use super::error::{Exit, Failure};
-use super::metrics;
-use super::peer::{self, Handle};
+use super::metrics::{self, Observed};
 
 /// Connections at once; more are closed unanswered.
 const CONNECTIONS_MAX: usize = 32;
@@ -61,8 +60,8 @@ impl Admin {
         self.local
     }
 
-    /// Answers requests about the node until the process ends.
-    pub(crate) async fn serve(self, handle: Handle, executor: Arc<Executor<'static>>) {
+    /// Answers requests about the machine behind `handle` until the process ends.
+    pub(crate) async fn serve<N: Observed>(self, handle: Handle<N>, executor: Arc<Executor<'static>>) {
         let open = Arc::new(AtomicUsize::new(0));
         loop {
             match self.listener.accept().await {
@@ -89,7 +88,7 @@ impl Admin {
     }
 }
 
-async fn connection(stream: Async<TcpStream>, handle: Handle) {
+async fn connection<N: Observed>(stream: Async<TcpStream>, handle: Handle<N>) {
     let service = service_fn(|request| answer(request, handle.clone()));
     let served = http1::Builder::new()
         .timer(SmolTimer::new())
@@ -101,7 +100,10 @@ async fn connection(stream: Async<TcpStream>, handle: Handle) {
     }
 }
 
-async fn answer(request: Request<Incoming>, handle: Handle) -> Result<Response<Full<Bytes>>, Infallible> {
+async fn answer<N: Observed>(
+    request: Request<Incoming>,
+    handle: Handle<N>,
+) -> Result<Response<Full<Bytes>>, Infallible> {
     if request.method() != Method::GET {
         let mut response = text(StatusCode::METHOD_NOT_ALLOWED, "only GET\n".into());
         response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET"));
@@ -111,11 +113,13 @@ async fn answer(request: Request<Incoming>, handle: Handle) -> Result<Response<F
         match request.uri().path() {
             "/healthz" => handle.inspect(|_| ()).await.ok().map(|()| text(StatusCode::OK, "ok\n".into())),
             "/metrics" => handle.inspect(metrics::render).await.ok().map(metrics_page),
-            "/v1/heads" => {
-                let heads = handle.inspect(|view| peer::heads(view.machine)).await.ok()?;
-                Some(page(StatusCode::OK, "application/json", json!({"v": 1, "heads": heads}).to_string()))
-            }
-            _ => Some(text(StatusCode::NOT_FOUND, "there are /healthz, /metrics and /v1/heads\n".into())),
+            path => match N::PAGES.iter().find(|known| **known == path) {
+                Some(path) => {
+                    let body = handle.inspect(|view| view.machine.page(path)).await.ok()?;
+                    Some(page(StatusCode::OK, "application/json", body.to_string()))
+                }
+                None => Some(text(StatusCode::NOT_FOUND, table_of_contents(N::PAGES))),
+            },
         }
     };
     let late = async {
@@ -124,6 +128,12 @@ async fn answer(request: Request<Incoming>, handle: Handle) -> Result<Response<F
     };
     let unhealthy = || text(StatusCode::SERVICE_UNAVAILABLE, "the event loop does not turn\n".into());
     Ok(smol::future::or(page, late).await.unwrap_or_else(unhealthy))
+}
+
+fn table_of_contents(pages: &[&str]) -> String {
+    let known = ["/healthz", "/metrics"];
+    let paths = known.iter().chain(pages).map(|path| format!("{path}\n"));
+    format!("there are:\n{}", paths.collect::<String>())
 }
 
 fn metrics_page(body: String) -> Response<Full<Bytes>> {

@@ -100,6 +100,11 @@ impl Failure {
         Self { exit, code, what: what.into(), hint: None }
     }
 
+    /// A signal said with which code to end.
+    pub(crate) fn signal(exit: Exit) -> Self {
+        Self::new(exit, "called-off", "called off by a signal")
+    }
+
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self

@@ -7,14 +7,21 @@ mod address;
 mod admin;
 mod config;
 mod error;
+mod feed;
 mod id;
+mod leave;
 mod local;
 mod log;
 mod metrics;
 mod node;
 mod output;
 mod peer;
+mod recv;
+mod relay;
+mod send;
 mod signals;
+mod size;
+mod transfer;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -30,7 +37,7 @@ use output::{Color, Output};
 #[derive(Debug, Parser)]
 #[command(name = "pleach", version = VERSION, infer_subcommands = false, after_long_help = Exit::table())]
 #[command(
-    before_long_help = "Examples:\n  pleach local --nodes 32 --kill 30%\n  pleach node --listen 127.0.0.1:4001"
+    before_long_help = "Examples:\n  pleach send holiday.zip --relay relay.example\n  pleach local --nodes 32 --kill 30%"
 )]
 struct Arguments {
     #[command(subcommand)]
@@ -59,6 +66,12 @@ enum Command {
     Id(id::Command),
     /// Run a node: lines of stdin are published, what arrives is printed
     Node(config::Flags),
+    /// Send a file to somebody who knows the password
+    Send(send::Flags),
+    /// Receive a file from somebody who knows the password
+    Recv(recv::Flags),
+    /// Run a relay, through which files are sent; it learns nothing of them
+    Relay(relay::Flags),
     /// Run a whole network on loopback, kill a part of it, and see whether everything is delivered
     Local(local::Flags),
 }
@@ -78,7 +91,8 @@ pub(crate) fn main() -> ExitCode {
         }
     };
     let output = Output::new(arguments.json, arguments.quiet, arguments.color);
-    let usual = if matches!(arguments.command, Command::Local(_)) { "warn" } else { "info" };
+    let usual =
+        if matches!(arguments.command, Command::Node(_) | Command::Relay(_)) { "info" } else { "warn" };
     log::start(arguments.log_format, usual, arguments.verbose, arguments.quiet, output.color);
 
     let result = run(arguments.command, output);
@@ -94,6 +108,7 @@ pub(crate) fn main() -> ExitCode {
             failure.exit
         }
     };
+    leave::clean_up();
     exit.into()
 }
 
@@ -107,6 +122,18 @@ fn run(command: Command, output: Output) -> Result<Exit, Failure> {
             output.json("start", json!({"command": "node"}))?;
             let settings = flags.settle()?;
             on_all_cores(|executor| node::run(settings, output, executor))
+        }
+        Command::Send(flags) => {
+            output.json("start", json!({"command": "send"}))?;
+            on_all_cores(|executor| send::run(flags, output, executor))
+        }
+        Command::Recv(flags) => {
+            output.json("start", json!({"command": "recv"}))?;
+            on_all_cores(|executor| recv::run(flags, output, executor))
+        }
+        Command::Relay(flags) => {
+            output.json("start", json!({"command": "relay"}))?;
+            on_all_cores(|executor| relay::run(flags, output, executor))
         }
         Command::Local(flags) => on_all_cores(|executor| local::run(flags, output, executor)),
     }
@@ -135,6 +162,6 @@ fn end_on_panic() {
     let report = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
         report(panic);
-        std::process::exit(Exit::Bug.code().into());
+        leave::at_once(Exit::Bug);
     }));
 }

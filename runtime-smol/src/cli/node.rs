@@ -8,7 +8,7 @@ use async_channel::Sender;
 use bytes::Bytes;
 use pleach_core::broadcast::{Outcome, Scope};
 use pleach_core::identity::PeerId;
-use pleach_core::link::{Address, Cause};
+use pleach_core::link::Address;
 use pleach_core::mesh::{Command, Done, Event, UsageError};
 use pleach_smol::Options;
 use pleach_smol::driver::Descriptors;
@@ -19,6 +19,7 @@ use smol::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 
 use super::config::Settings;
 use super::error::{Exit, Failure};
+use super::feed::{Feed, Happening};
 use super::output::{Output, escape, hex};
 use super::peer::{self, Handle};
 use super::{address, admin, id, signals};
@@ -29,15 +30,6 @@ const STORE_FILE: &str = "store.redb";
 const LINE_MAX: u64 = 1 << 20;
 /// The token of publications; subscriptions have the number of their topic.
 const PUBLISH: u64 = u64::MAX;
-
-/// What the loop waits for.
-enum Happening {
-    Event(Event),
-    /// The node has ended.
-    Ended,
-    Line(Vec<u8>),
-    Signal,
-}
 
 /// Runs a node until a signal.
 pub(crate) async fn run(
@@ -68,19 +60,17 @@ pub(crate) async fn run(
     for (token, topic) in (0..).zip(&settings.topics) {
         handle.command(Command::Subscribe { token, topic: topic.clone() }).await?;
     }
-    let (sender, happenings) = async_channel::bounded(64);
-    executor.spawn(forward_events(handle.clone(), sender.clone())).detach();
-    executor.spawn(forward_lines(sender.clone())).detach();
-    executor.spawn(forward_signal(sender, Arc::clone(&executor))).detach();
+    let feed = Feed::new(handle.clone(), signals::watch(&executor));
+    executor.spawn(forward_lines(feed.sender())).detach();
 
     let mut node = Running { handle, settings, output, own_id, joined: BTreeSet::new() };
-    while let Ok(happening) = happenings.recv().await {
-        match happening {
+    loop {
+        match feed.next().await {
             Happening::Event(Event::Stopped) => break,
             Happening::Event(event) => node.heard(event).await?,
-            Happening::Line(line) => node.publish(line).await?,
+            Happening::Other(line) => node.publish(line).await?,
             Happening::Ended => return Err(pleach_smol::Stopped.into()),
-            Happening::Signal => {
+            Happening::Signal(_) => {
                 node.output.note("leaving the network");
                 node.handle.command(Command::Shutdown).await?;
             }
@@ -136,7 +126,10 @@ impl Running {
                 self.output.note(&format!("listening on {address}"));
                 self.output.json("listening", json!({"address": address}))
             }
-            Event::ListenFailed { cause } => Err(self.cannot_listen(cause)),
+            Event::ListenFailed { cause } => {
+                let places: Vec<String> = self.settings.listen.iter().map(ToString::to_string).collect();
+                Err(address::cannot_listen(&places.join(" or "), cause))
+            }
             Event::Done { token: PUBLISH, result } => self.published(result),
             Event::Done { token, result } => self.subscribed(token, result),
             Event::Message { topic, id, author, from, hop, payload } => {
@@ -245,37 +238,10 @@ impl Running {
         let what = format!("cannot take part in {:?}: {error}", topic.map_or("", String::as_str));
         Err(Failure::new(Exit::Usage, "topic", what))
     }
-
-    fn cannot_listen(&self, cause: Cause) -> Failure {
-        let places: Vec<String> = self.settings.listen.iter().map(ToString::to_string).collect();
-        let (code, why, hint) = match cause {
-            Cause::AddressInUse => {
-                ("address-in-use", "the address is in use", "choose another port; port 0 takes a free one")
-            }
-            Cause::AddressUnusable => (
-                "address-unusable",
-                "the address is not of this machine, or not permitted",
-                "list the addresses of this machine: ip address",
-            ),
-            cause => ("listen-failed", cause.name(), "run again with -v"),
-        };
-        Failure::new(Exit::Failed, code, format!("cannot listen on {}: {why}", places.join(" or ")))
-            .hint(hint)
-    }
-}
-
-async fn forward_events(handle: Handle, to: Sender<Happening>) {
-    while let Some(event) = handle.event().await {
-        if to.send(Happening::Event(event)).await.is_err() {
-            return;
-        }
-    }
-    // Nobody listens when the loop has ended first.
-    drop(to.send(Happening::Ended).await);
 }
 
 /// Lines until the end of stdin; the node goes on without it.
-async fn forward_lines(to: Sender<Happening>) {
+async fn forward_lines(to: Sender<Vec<u8>>) {
     let mut stdin = BufReader::new(smol::Unblock::new(std::io::stdin()));
     loop {
         let mut line = Vec::new();
@@ -284,18 +250,11 @@ async fn forward_lines(to: Sender<Happening>) {
             Ok(_) => {
                 let text = line.strip_suffix(b"\n").unwrap_or(&line);
                 let text = text.strip_suffix(b"\r").unwrap_or(text).to_vec();
-                if !text.is_empty() && to.send(Happening::Line(text)).await.is_err() {
+                if !text.is_empty() && to.send(text).await.is_err() {
                     return;
                 }
             }
             Err(error) => return tracing::warn!(%error, "stdin is not read any more"),
         }
-    }
-}
-
-async fn forward_signal(to: Sender<Happening>, executor: Arc<Executor<'static>>) {
-    match signals::first(&executor).await {
-        Ok(_) => drop(to.send(Happening::Signal).await),
-        Err(error) => tracing::warn!(%error, "signals end the node without a goodbye"),
     }
 }

@@ -11,13 +11,16 @@ use pleach_core::identity::{Keypair, PeerId};
 pub(crate) use pleach_core::mesh::Node;
 use pleach_core::mesh::{Command, Config, Event, Snapshot};
 use pleach_core::overlay::Overlay;
+use pleach_smol::Options;
 use pleach_smol::store::Store;
-use pleach_smol::{Options, Runtime};
 use rand_core::UnwrapErr;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 use smol::{Executor, Task};
 
 use super::error::{Exit, Failure};
+use super::feed;
+use super::metrics::{Observed, Page};
 use super::output::{escape, hex, rfc3339};
 
 /// The handle of a running node.
@@ -40,7 +43,8 @@ pub(crate) fn config(preset: Preset, network: Option<&str>) -> Config {
         Preset::Native => Config::native(),
         Preset::Solcial => Config::solcial(),
     };
-    Config { network: network.unwrap_or(&base.network).to_owned(), ..base }
+    // The topics are the user's to name.
+    Config { network: network.unwrap_or(&base.network).to_owned(), topics: Vec::new(), ..base }
 }
 
 /// Makes a node and runs it on `executor`. The task ends when the node has.
@@ -55,9 +59,7 @@ pub(crate) fn start(
     let at = At { wall: WallTime::of_system(), ..At::default() };
     let node = Node::new(config, identity, &snapshot, at, &mut UnwrapErr(SysRng))
         .map_err(|error| Failure::new(Exit::Config, "node-config", error.to_string()))?;
-    let (handle, runtime) = Runtime::new(node, store, options)
-        .map_err(|error| Failure::new(Exit::Local, "no-entropy", format!("no entropy: {error}")))?;
-    Ok((handle, executor.spawn(runtime.run())))
+    feed::launch(node, store, options, executor)
 }
 
 /// The answer to what the node asks the application under the `solcial` preset: everything and everybody is welcome.
@@ -101,7 +103,7 @@ pub(crate) fn observe(node: &Node, topic: &str) -> Observation {
 
 /// One row of the HEAD table, as it is shown.
 #[derive(Clone, Debug, Serialize)]
-pub(crate) struct HeadRow {
+struct HeadRow {
     peer: String,
     node_id: u32,
     height: u64,
@@ -116,7 +118,7 @@ pub(crate) struct HeadRow {
 }
 
 /// The HEAD table of `node`, its own included.
-pub(crate) fn heads(node: &Node) -> Vec<HeadRow> {
+fn heads(node: &Node) -> Vec<HeadRow> {
     let rows = node.heads().map(|row| {
         let fields = row.head.fields();
         let issued = Duration::from_millis(fields.issued.unix_ms());
@@ -136,31 +138,100 @@ pub(crate) fn heads(node: &Node) -> Vec<HeadRow> {
     rows.collect()
 }
 
-/// The gauges and counters of `node`, over all topics.
+/// The gauges and counters of a node, over all topics.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Figures {
+struct Figures {
     /// Peers in the active views.
-    pub(crate) active: usize,
+    active: usize,
     /// Peers in the passive views.
-    pub(crate) passive: usize,
+    passive: usize,
     /// Rows of the HEAD table.
-    pub(crate) heads: usize,
+    heads: usize,
     /// Every counter, with the machine that keeps it.
-    pub(crate) counters: Vec<(&'static str, &'static str, u64)>,
+    counters: Vec<(&'static str, &'static str, u64)>,
 }
 
-/// The figures of `node`.
-pub(crate) fn figures(node: &Node) -> Figures {
-    let mut figures = Figures {
-        heads: node.heads().count(),
-        counters: node.totals().iter().collect(),
-        ..Figures::default()
-    };
-    for topic in node.topics() {
-        if let Some(overlay) = node.overlay_of(topic) {
-            figures.active += overlay.active().count();
-            figures.passive += overlay.passive().count();
+impl Figures {
+    fn of(node: &Node) -> Self {
+        let mut figures =
+            Self { heads: node.heads().count(), counters: node.totals().iter().collect(), ..Self::default() };
+        for topic in node.topics() {
+            if let Some(overlay) = node.overlay_of(topic) {
+                figures.active += overlay.active().count();
+                figures.passive += overlay.passive().count();
+            }
+        }
+        figures
+    }
+
+    fn add_to(&self, page: &mut Page) {
+        for (view, peers) in [("active", self.active), ("passive", self.passive)] {
+            page.gauge("pleach_overlay_peers", "Peers in the views.", Some(("view", view)), peers);
+        }
+        page.gauge("pleach_heads", "Nodes whose HEAD is known, our own included.", None, self.heads);
+        for (machine, name, value) in &self.counters {
+            add_counter(page, machine, name, *value);
         }
     }
-    figures
+}
+
+/// A counter of a machine: under the name that operators know where there is one.
+fn add_counter(page: &mut Page, machine: &str, name: &str, value: u64) {
+    let mut handshakes = |result| {
+        let help = "Handshakes, by what came of them.";
+        page.counter("pleach_handshakes_total", help, Some(("result", result)), value);
+    };
+    match (machine, name) {
+        ("mesh", "handshakes") => handshakes("done"),
+        ("mesh", "handshakes_timed_out") => handshakes("timed-out"),
+        ("broadcast", "duplicates") => {
+            let help = "Payloads that arrived though they were known.";
+            page.counter("pleach_broadcast_redundant_total", help, None, value);
+        }
+        _ if name.contains("shed") || name.ends_with("limited") => {
+            page.shed(&format!("{machine}.{name}"), value)
+        }
+        _ => page.counter_of(machine, name, value),
+    }
+}
+
+impl Observed for Node {
+    const NET: &'static str = "mesh";
+    const PAGES: &'static [&'static str] = &["/v1/heads"];
+
+    fn measure(&self, page: &mut Page) {
+        Figures::of(self).add_to(page);
+    }
+
+    fn page(&self, _path: &str) -> Value {
+        json!({"v": 1, "heads": heads(self)})
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::metrics::tests::checked;
+    use super::*;
+
+    #[test]
+    fn counters_have_the_names_that_operators_know() {
+        let counters = vec![
+            ("mesh", "handshakes", 3),
+            ("broadcast", "delivered", 2),
+            ("broadcast", "duplicates", 1),
+            ("mesh", "frames_shed", 4),
+            ("overlay", "stale", 5),
+        ];
+        let figures = Figures { active: 3, passive: 4, heads: 6, counters };
+        let text = checked("mesh", |page| figures.add_to(page));
+        for expected in [
+            "pleach_shed_total{net=\"mesh\",limit=\"mesh.frames_shed\"} 4",
+            "pleach_overlay_peers{net=\"mesh\",view=\"active\"} 3",
+            "pleach_broadcast_delivered_total{net=\"mesh\"} 2",
+            "pleach_overlay_stale_total{net=\"mesh\"} 5",
+            "pleach_broadcast_redundant_total{net=\"mesh\"} 1",
+        ] {
+            assert!(text.lines().any(|line| line == expected), "{expected} is missing in\n{text}");
+        }
+    }
 }

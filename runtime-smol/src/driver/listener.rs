@@ -34,15 +34,20 @@ pub(super) enum Accepted {
 }
 
 impl Listener {
-    /// Binds and listens.
-    pub(super) fn open(address: &Address, waker: Waker, permit: Permit) -> io::Result<Self> {
+    /// Binds and listens; at the unspecified IPv6 address for IPv4 too, if `dual_stack` is set.
+    pub(super) fn open(
+        address: &Address,
+        dual_stack: bool,
+        waker: Waker,
+        permit: Permit,
+    ) -> io::Result<Self> {
         let Address::Socket(address) = *address else { return Err(ErrorKind::Unsupported.into()) };
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
         // A restart must not wait for the old links to time out. (On Windows this would share the port.)
         #[cfg(unix)]
         socket.set_reuse_address(true)?;
         if address.is_ipv6() {
-            socket.set_only_v6(true)?;
+            socket.set_only_v6(!(dual_stack && address.ip().is_unspecified()))?;
         }
         socket.bind(&address.into())?;
         socket.listen(BACKLOG)?;

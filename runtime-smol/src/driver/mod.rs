@@ -87,6 +87,9 @@ pub struct Options {
     pub linger_timeout: Duration,
     /// How long accepting pauses when no descriptor is free (T-22). Default 100 ms.
     pub accept_pause: Duration,
+    /// Whether a listener at the unspecified IPv6 address, `[::]`, takes IPv4 links too, whose addresses are then shown
+    /// as IPv4. Default no: a second listener, at `0.0.0.0`, may have the same port.
+    pub dual_stack: bool,
     /// The descriptors of the process. Default a budget of its own; runtimes of one process should share one.
     pub descriptors: Descriptors,
 }
@@ -100,6 +103,7 @@ impl Default for Options {
             flush_timeout: Duration::from_secs(5),
             linger_timeout: Duration::from_secs(1),
             accept_pause: Duration::from_millis(100),
+            dual_stack: false,
             descriptors: Descriptors::of_process(),
         }
     }

@@ -51,7 +51,8 @@ impl<N: LinkMachine> Runtime<N> {
         let opened = match self.options.descriptors.for_own() {
             Some(permit) => {
                 let waker = self.wakeups.waker(Token::Listener(listener));
-                Listener::open(address, waker, permit).map_err(|error| cause_of(&error))
+                Listener::open(address, self.options.dual_stack, waker, permit)
+                    .map_err(|error| cause_of(&error))
             }
             None => {
                 count(&mut self.stats.descriptors_exhausted);

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::future::poll_fn;
 use std::io;
-use std::net::TcpStream;
+use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -362,7 +362,7 @@ impl<N: LinkMachine> Runtime<N> {
                         let waker = self.wakeups.waker(Token::Link(link));
                         waker.wake_by_ref();
                         self.links.insert(link, Place::Open(Box::new(Link::new(stream, waker, permit))));
-                        let (local, remote) = (Address::Socket(local), Address::Socket(remote));
+                        let (local, remote) = (Address::Socket(plain(local)), Address::Socket(plain(remote)));
                         self.feed(Input::Opened { link, via: Via::Accepted { listener: id }, local, remote });
                     }
                     // It was gone before we looked at it.
@@ -465,8 +465,17 @@ impl<N: LinkMachine> Runtime<N> {
     }
 }
 
+/// The IPv4 address itself, if an IPv6 socket shows one as its own.
+const fn plain(address: SocketAddr) -> SocketAddr {
+    match address.ip().to_canonical() {
+        ip @ IpAddr::V4(_) => SocketAddr::new(ip, address.port()),
+        // With its scope.
+        IpAddr::V6(_) => address,
+    }
+}
+
 /// An accepted socket as links use it, and its local address.
-fn prepare(stream: TcpStream) -> io::Result<(Async<TcpStream>, std::net::SocketAddr)> {
+fn prepare(stream: TcpStream) -> io::Result<(Async<TcpStream>, SocketAddr)> {
     stream.set_nodelay(true)?;
     let local = stream.local_addr()?;
     Ok((Async::new(stream)?, local))

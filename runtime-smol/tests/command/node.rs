@@ -1,10 +1,10 @@
 //! `pleach node`: messages, streams, signals, admin pages, secrets.
 
 use std::fs;
-use std::io::{Read, Write};
+use std::io::Write;
 use std::net::TcpStream;
 
-use crate::process::{Node, Scratch};
+use crate::process::{Process, Scratch, get};
 
 const LOOPBACK: [&str; 2] = ["--listen", "127.0.0.1:0"];
 
@@ -12,10 +12,10 @@ const LOOPBACK: [&str; 2] = ["--listen", "127.0.0.1:0"];
 fn a_line_travels_from_stdin_to_the_stdout_of_another_node() {
     let scratch = Scratch::new("line");
     let home = scratch.path("");
-    let mut one = Node::start(&home, "one", &LOOPBACK);
+    let mut one = Process::node(&home, "one", &LOOPBACK);
     let address = one.note("listening on ");
     assert!(address.starts_with("/ip4/127.0.0.1/tcp/") && address.contains("/p2p/12D3KooW"), "{address}");
-    let other = Node::start(&home, "other", &[&LOOPBACK[..], &["--peer", &address, "--json"]].concat());
+    let other = Process::node(&home, "other", &[&LOOPBACK[..], &["--peer", &address, "--json"]].concat());
     let events = std::iter::repeat_with(|| serde_json::from_str::<serde_json::Value>(&other.line()).unwrap());
     let mut events = events.take(100);
     assert_eq!(events.next().unwrap()["type"], "start");
@@ -35,10 +35,10 @@ fn a_line_travels_from_stdin_to_the_stdout_of_another_node() {
 fn what_peers_write_is_escaped_and_the_end_of_stdin_stops_publishing_only() {
     let scratch = Scratch::new("escape");
     let home = scratch.path("");
-    let mut one = Node::start(&home, "one", &LOOPBACK);
+    let mut one = Process::node(&home, "one", &LOOPBACK);
     drop(one.stdin.take());
     let address = one.note("listening on ");
-    let mut other = Node::start(&home, "other", &[&LOOPBACK[..], &["--peer", &address]].concat());
+    let mut other = Process::node(&home, "other", &[&LOOPBACK[..], &["--peer", &address]].concat());
     assert_eq!(other.note("joined "), "/pleach/main");
     other.say("hello \x1b[31mred\u{202e}".as_bytes());
     assert_eq!(one.line(), "hello \\u{1b}[31mred\\u{202e}");
@@ -50,7 +50,7 @@ fn term_ends_a_node_gracefully_and_it_comes_back_as_itself() {
     let home = scratch.path("");
     let mut ids = Vec::new();
     for _ in 0..2 {
-        let mut node = Node::start(&home, "data", &LOOPBACK);
+        let mut node = Process::node(&home, "data", &LOOPBACK);
         let address = node.note("listening on ");
         ids.push(address.rsplit_once('/').unwrap().1.to_owned());
         assert_eq!(node.terminate(), Some(0));
@@ -62,25 +62,17 @@ fn term_ends_a_node_gracefully_and_it_comes_back_as_itself() {
 fn a_data_directory_belongs_to_one_process() {
     let scratch = Scratch::new("one-process");
     let home = scratch.path("");
-    let one = Node::start(&home, "data", &LOOPBACK);
+    let one = Process::node(&home, "data", &LOOPBACK);
     one.note("listening on ");
-    let mut other = Node::start(&home, "data", &LOOPBACK);
+    let mut other = Process::node(&home, "data", &LOOPBACK);
     assert!(other.note("error: ").contains("is in use by another process [store-in-use]"));
     assert_eq!(other.child.wait().unwrap().code(), Some(7));
-}
-
-fn get(address: &str, request: &str) -> String {
-    let mut stream = TcpStream::connect(address).unwrap();
-    write!(stream, "{request} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    answer
 }
 
 #[test]
 fn admin_pages_tell_health_metrics_and_heads() {
     let scratch = Scratch::new("admin");
-    let mut node = Node::start(&scratch.path(""), "data", &[&LOOPBACK[..], &["--admin", "0"]].concat());
+    let mut node = Process::node(&scratch.path(""), "data", &[&LOOPBACK[..], &["--admin", "0"]].concat());
     let address = node.note("admin on http://");
     let address = address.trim_end_matches('/');
     assert!(address.starts_with("127.0.0.1:"), "a bare port is opened on loopback: {address}");
@@ -101,7 +93,7 @@ fn admin_pages_tell_health_metrics_and_heads() {
 #[test]
 fn t_33_no_log_shows_the_secret_key() {
     let scratch = Scratch::new("secret");
-    let mut node = Node::start(&scratch.path(""), "data", &[&LOOPBACK[..], &["-vv"]].concat());
+    let mut node = Process::node(&scratch.path(""), "data", &[&LOOPBACK[..], &["-vv"]].concat());
     let mut peer = TcpStream::connect(
         node.note("listening on /ip4/127.0.0.1/tcp/")
             .split_once('/')

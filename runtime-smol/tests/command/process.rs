@@ -2,11 +2,15 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Output, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::Duration;
+
+use rustix::process::{Pid, Signal};
+use serde_json::Value;
 
 /// Nothing here takes longer on the slowest machine.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -49,26 +53,31 @@ pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
 }
 
-/// A running node.
-pub(crate) struct Node {
+/// A running command.
+pub(crate) struct Process {
     pub(crate) child: Child,
     pub(crate) stdin: Option<ChildStdin>,
     stdout: Receiver<String>,
     stderr: Receiver<String>,
 }
 
-impl Node {
-    pub(crate) fn start(home: &Path, data: &str, arguments: &[&str]) -> Self {
+impl Process {
+    /// Starts the command with these arguments.
+    pub(crate) fn start(home: &Path, arguments: &[&str]) -> Self {
+        let mut command = pleach(home);
+        command.args(arguments);
+        Self::spawn(&mut command)
+    }
+
+    /// Starts a node whose data is in a folder of this name.
+    pub(crate) fn node(home: &Path, data: &str, arguments: &[&str]) -> Self {
         let data = home.join(data);
-        let mut child = pleach(home)
-            .args(["node", "--data-dir"])
-            .arg(&data)
-            .args(arguments)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        Self::start(home, &[&["node", "--data-dir", data.to_str().unwrap()], arguments].concat())
+    }
+
+    pub(crate) fn spawn(command: &mut Command) -> Self {
+        let pipes = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = pipes.spawn().unwrap();
         let stdin = child.stdin.take();
         let (stdout, stderr) = (lines(child.stdout.take().unwrap()), lines(child.stderr.take().unwrap()));
         Self { child, stdin, stdout, stderr }
@@ -96,6 +105,32 @@ impl Node {
         }
     }
 
+    /// Waits for a JSON line of this type.
+    pub(crate) fn json(&self, kind: &str) -> Value {
+        self.json_with(|line| line["type"] == kind)
+    }
+
+    /// Waits for the JSON line that says that this stage begins.
+    pub(crate) fn stage(&self, stage: &str) {
+        self.json_with(|line| line["type"] == "stage" && line["stage"] == stage);
+    }
+
+    /// Waits for a JSON line like this.
+    pub(crate) fn json_with(&self, is_meant: impl Fn(&Value) -> bool) -> Value {
+        let mut passed = Vec::new();
+        loop {
+            let Ok(line) = self.stdout.recv_timeout(PATIENCE) else {
+                let errors: Vec<_> = self.stderr.try_iter().collect();
+                panic!("not among {passed:#?} {errors:#?}")
+            };
+            let value: Value = serde_json::from_str(&line).unwrap();
+            if is_meant(&value) {
+                return value;
+            }
+            passed.push(line);
+        }
+    }
+
     /// Everything else on stderr, once it has ended.
     pub(crate) fn rest(&self) -> Vec<String> {
         self.stdout.iter().chain(self.stderr.iter()).collect()
@@ -103,13 +138,27 @@ impl Node {
 
     /// Asks it to end, and gives its exit code.
     pub(crate) fn terminate(&mut self) -> Option<i32> {
-        let pid = rustix::process::Pid::from_child(&self.child);
-        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        self.signal(Signal::TERM);
+        self.code()
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        rustix::process::kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    /// Its exit code, once it has ended; none if a signal ended it.
+    pub(crate) fn code(&mut self) -> Option<i32> {
         self.child.wait().unwrap().code()
+    }
+
+    /// Ends it without a word.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
     }
 }
 
-impl Drop for Node {
+impl Drop for Process {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
@@ -126,4 +175,13 @@ fn lines(pipe: impl Read + Send + 'static) -> Receiver<String> {
         }
     });
     receiver
+}
+
+/// Asks an HTTP server.
+pub(crate) fn get(address: &str, request: &str) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    write!(stream, "{request} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
 }

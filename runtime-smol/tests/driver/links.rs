@@ -1,11 +1,14 @@
 //! Links: opening, reading, writing, closing.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::net::{IpAddr, Shutdown, TcpListener, TcpStream};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use pleach_core::link::{Address, Cause, From, How, ListenerId, Output};
+use pleach_smol::Options;
+use pleach_smol::store::MemoryStore;
 
 use crate::probe::{Heard, Node, Order, loopback, watch};
 
@@ -222,5 +225,27 @@ fn a_listener_on_a_port_that_is_not_ours_is_refused() {
         assert_eq!(node.event().await, Heard::ListenFailed(Cause::AddressUnusable));
         node.emit(Output::Listen { listener: ListenerId(2), address: loopback() }).await;
         assert!(matches!(node.event().await, Heard::Listening(_)), "the node goes on");
+    });
+}
+
+#[test]
+fn one_listener_may_take_both_families() {
+    if TcpListener::bind("[::]:0").is_err() {
+        return println!("SKIPPED: this machine has no IPv6");
+    }
+    smol::block_on(async {
+        let options = Options { dual_stack: true, ..Options::default() };
+        let node = Node::with(options, Arc::new(MemoryStore::new()));
+        let listening = node.listen_at(Address::Socket("[::]:0".parse().unwrap())).await;
+        let mut peers = Vec::new();
+        for host in ["127.0.0.1", "::1"] {
+            let ip: IpAddr = host.parse().unwrap();
+            let peer = TcpStream::connect((ip, listening.port())).unwrap();
+            let Heard::Opened { remote, local, accepted: true, .. } = node.event().await else {
+                panic!("{host}")
+            };
+            assert_eq!((remote, local.ip()), (peer.local_addr().unwrap(), ip));
+            peers.push(peer);
+        }
     });
 }

@@ -132,7 +132,11 @@ impl Node {
 
     /// Listens on loopback and says where.
     pub(crate) async fn listen(&self) -> SocketAddr {
-        self.emit(Output::Listen { listener: ListenerId(1), address: loopback() }).await;
+        self.listen_at(loopback()).await
+    }
+
+    pub(crate) async fn listen_at(&self, address: Address) -> SocketAddr {
+        self.emit(Output::Listen { listener: ListenerId(1), address }).await;
         let Heard::Listening(local) = self.event().await else { panic!("not listening") };
         local
     }

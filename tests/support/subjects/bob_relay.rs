@@ -24,6 +24,7 @@ const UNREGISTERED_MAX: usize = 6;
 /// When runs start.
 const START: At =
     At { now: Instant::from_micros(3_600_000_000), wall: WallTime::from_unix_ms(1_800_000_000_000) };
+const ROOM_WINDOW: usize = 40;
 const ROOMS_MAX: usize = 3;
 /// Bytes of the smallest packet.
 const PACKET_MIN: usize = 6;
@@ -83,7 +84,7 @@ fn config(choices: &mut Choices<'_>) -> Config {
     config.announced_bytes_max = 200;
     config.rooms_max = ROOMS_MAX;
     config.rooms_per_address_max = 2;
-    config.room_window = 40;
+    config.room_window = ROOM_WINDOW;
     config.room_bytes_max = 2000;
     config.early_bytes_max = choices.pick(&[0, 20]).unwrap_or(0);
     config.room_from_own_address_only = choices.once_in(4);
@@ -177,7 +178,7 @@ impl Guests {
             10 => Body::Accepted,
             11 => Body::Refused,
             12 => Body::RelayFailure(RelayFailure::NoHandshake(to)),
-            13..16 => Body::SpokeFailure(SpokeFailure::ClientValidator),
+            13..16 => Body::SpokeFailure(SpokeFailure::InvalidClientValidator),
             16 => Body::Done,
             _ => Body::Timeout,
         };
@@ -257,7 +258,7 @@ impl Guests {
         let Some(guest) = self.links.get_mut(&link) else { return };
         if guest.port == Port::Room {
             if bytes.as_ref() == b"00" {
-                self.say(link, Bytes::from_static(b"what is to be transferred"));
+                self.say(link, Bytes::from_static(&[5; ROOM_WINDOW + 9]));
             }
             return;
         }
@@ -275,12 +276,23 @@ impl Guests {
                 }
                 // Some passwords are wrong.
                 Body::ServerShare { .. } if from.0.is_multiple_of(2) => {
-                    Some((from, Body::SpokeFailure(SpokeFailure::ClientValidator)))
+                    Some((from, Body::SpokeFailure(SpokeFailure::InvalidClientValidator)))
                 }
                 Body::ServerShare { .. } => Some((from, Body::ClientValidator { validator: [3; 64] })),
                 Body::ClientValidator { .. } => Some((from, Body::Agreement)),
                 Body::Agreement => Some((from, Body::Accepted)),
-                _ => None,
+                Body::HelloAsServer { .. }
+                | Body::HelloAsClient
+                | Body::ServerIdentity { .. }
+                | Body::ClientIdentity { .. }
+                | Body::ClientShare { .. }
+                | Body::Closed { .. }
+                | Body::Accepted
+                | Body::Refused
+                | Body::RelayFailure(_)
+                | Body::SpokeFailure(_)
+                | Body::Done
+                | Body::Timeout => None,
             });
         }
         answers.into_iter().for_each(|(to, body)| self.say(link, encode(to, body)));
@@ -337,7 +349,8 @@ impl Subject for Guests {
         for _ in 0..choices.below(9) {
             guests.arrive(choices);
         }
-        for _ in 0..choices.below(48) {
+        let steps = choices.pick(&[40, 40, 100]).unwrap_or(0);
+        for _ in 0..choices.below(steps) {
             if guests.coming.is_empty() {
                 break;
             }
@@ -392,7 +405,7 @@ impl Subject for Guests {
                 let link = *link;
                 // A peer that does not read is not closed in order.
                 if *how == How::Abort || link.0 % 7 != 6 {
-                    self.coming.push_back(Input::Closed { link, cause: Cause::Finished });
+                    self.coming.push_front(Input::Closed { link, cause: Cause::Finished });
                 }
             }
             Output::Pause { link } => drop(self.links.entry(*link).and_modify(|guest| guest.paused = true)),

@@ -1,6 +1,9 @@
 //! The machines of core, each with surroundings that make its inputs telling.
 
+pub mod bob_client;
+mod bob_peer;
 pub mod bob_relay;
+pub mod bob_server;
 pub mod book;
 pub mod broadcast;
 pub mod channel;

@@ -43,6 +43,10 @@ impl Handshake for Puppet {
         cx.emit(Step::Emit(motive));
     }
 
+    fn idle() -> Option<u8> {
+        Some(7)
+    }
+
     fn size(_input: &Word) -> usize {
         10
     }

@@ -150,7 +150,7 @@ impl Model {
     }
 
     /// 6.3.
-    fn next_uid(&mut self) -> Uid {
+    const fn next_uid(&mut self) -> Uid {
         self.last += 1;
         Uid(self.last)
     }
@@ -196,12 +196,10 @@ impl Model {
 
     /// 6.4.
     fn server_says(&mut self, server: Uid, client: Uid, to: LinkId, body: Body) {
-        match &body {
-            Body::Agreement => {
-                self.agreed.insert((client, server));
-            }
-            Body::SpokeFailure(_) => self.part(client, server),
-            Body::ServerShare { .. } => {}
+        match body.kind() {
+            0x06 => {}
+            0x08 => drop(self.agreed.insert((client, server))),
+            0x0d => self.part(client, server),
             _ => return,
         }
         self.send(to, server, body);
@@ -209,12 +207,13 @@ impl Model {
 
     /// 6.4 to 6.6.
     fn client_says(&mut self, link: LinkId, client: Uid, server: Uid, to: LinkId, body: Body) {
-        match &body {
-            Body::Accepted if !self.agreed.contains(&(client, server)) => {
+        match body.kind() {
+            0x05 | 0x07 => {}
+            0x0a if !self.agreed.contains(&(client, server)) => {
                 self.corrections.insert(Correction::Unagreed);
                 return;
             }
-            Body::Accepted => {
+            0x0a => {
                 self.pairs.push([self.identity(link), self.identity(to)]);
                 self.forget(client);
                 self.forget(server);
@@ -223,9 +222,8 @@ impl Model {
                 self.send(link, Uid::RELAY, Body::Done);
                 return self.close(link);
             }
-            Body::Refused => return self.part(client, server),
-            Body::SpokeFailure(_) => self.part(client, server),
-            Body::ClientShare { .. } | Body::ClientValidator { .. } => {}
+            0x0b => return self.part(client, server),
+            0x0d => self.part(client, server),
             _ => return,
         }
         self.send(to, client, body);

@@ -168,11 +168,11 @@ fn relay_failure(case: &mut Members, uid: impl Fn(&mut Members, &str) -> Uid) ->
 
 fn spoke_failure(case: &mut Members) -> SpokeFailure {
     let all = [
-        SpokeFailure::Point,
-        SpokeFailure::ClientValidator,
-        SpokeFailure::ServerValidator,
-        SpokeFailure::Public,
-        SpokeFailure::Secret,
+        SpokeFailure::NotInSubgroup,
+        SpokeFailure::InvalidClientValidator,
+        SpokeFailure::InvalidServerValidator,
+        SpokeFailure::InvalidPublic,
+        SpokeFailure::InvalidSecret,
     ];
     let code = case.number("code");
     let found = all.into_iter().find(|failure| u64::from(failure.to_byte()) == code);

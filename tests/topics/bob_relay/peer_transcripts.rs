@@ -3,6 +3,7 @@
 //!
 //! The keys are compared twice: SPOKE alone gives both; of the peers, K_0 is seen by what it seals and opens. K_1 would
 //! protect records of the client, of which there are none.
+#![allow(clippy::wildcard_enum_match_arm)] // A recording is searched for a few of many packets and events.
 
 use bytes::{Bytes, BytesMut};
 use pleach_core::bob::channel::{self, Opened};

@@ -8,10 +8,11 @@ use bytes::Bytes;
 use pleach_core::bob::peer::Relay;
 use pleach_core::bob::{Client, Name, Password, Server, client, server};
 use pleach_core::link::{Address, Cause, Input, LinkId, Output, Via};
-use pleach_core::rng::below;
 use pleach_core::{At, Context, Instant, Machine};
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng, TryCryptoRng, TryRng};
+
+use super::bench::cut;
 
 /// The links of a peer, by the ports that they lead to.
 pub(crate) const HALL: u16 = 9000;
@@ -128,17 +129,11 @@ impl<C, E, M: Machine<Input = Input<C>, Output = Output<E>>> Desk<M, E> {
     }
 
     /// Hears bytes, cut anywhere.
-    pub(crate) fn hears(&mut self, port: u16, mut bytes: &[u8]) {
-        while !bytes.is_empty() {
-            let length = self.cuts.as_mut().map_or(bytes.len(), |cuts| {
-                let most = u64::try_from(bytes.len()).expect("a length");
-                usize::try_from(1 + below(cuts, most)).expect("no longer than that")
-            });
-            let (piece, rest) = bytes.split_at(length);
+    pub(crate) fn hears(&mut self, port: u16, bytes: &[u8]) {
+        for piece in cut(bytes, self.cuts.as_mut()) {
             if let Some(link) = self.link(port) {
                 self.call(Some(Input::Received { link, bytes: Bytes::copy_from_slice(piece) }));
             }
-            bytes = rest;
         }
     }
 

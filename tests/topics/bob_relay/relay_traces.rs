@@ -167,7 +167,7 @@ fn play(trace: &Trace, mut cuts: Option<ChaCha8Rng>) {
         });
         let recorded = Compared::new(recorded.collect(), &closed);
         let corrected = Compared::new(corrected, &closed);
-        let actual = Compared::new(actual, &mut closed.clone());
+        let actual = Compared::new(actual, &closed);
         assert_eq!(actual, corrected, "{place}: as the rules say");
         if !trace.is_marked {
             assert_eq!(actual, recorded, "{place}: as recorded");

@@ -3,6 +3,7 @@
 //! Where the draws were recorded, our peers hear what was recorded and say the same bytes. Where they were not, each
 //! packet that a peer hears of another is taken from our peers, in the recorded order, and what they say is compared by
 //! kind and destination. Where a rule of ours corrects upstream, what the rule says is expected.
+#![allow(clippy::wildcard_enum_match_arm)] // A recording is searched for a few of many packets and events.
 
 use std::collections::{BTreeMap, BTreeSet};
 

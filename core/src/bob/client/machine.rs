@@ -1,5 +1,6 @@
 //! The machine of the side that receives.
 
+use alloc::boxed::Box;
 use core::fmt;
 
 use super::api::{Command, ContentFailure, Event, Failure};
@@ -53,7 +54,7 @@ enum State {
     Hall(Hall),
     /// On the way to the room.
     Meeting(Partner),
-    Receiving(Receiving),
+    Receiving(Box<Receiving>),
     Over,
 }
 
@@ -111,7 +112,7 @@ impl Client {
             News::Packets => self.read_packets(cx),
             News::Met(bytes) => {
                 if let State::Meeting(partner) = &self.state {
-                    self.state = State::Receiving(Receiving::new(&self.config, partner));
+                    self.state = State::Receiving(Box::new(Receiving::new(&self.config, partner)));
                 }
                 self.on_bytes(bytes, cx);
             }
@@ -285,7 +286,7 @@ impl Client {
                 self.end(Err(peer::Failure::Interrupted), Some(FAILING), cx);
             }
             State::Receiving(_) => self.end(Err(failure), Some(FAILING), cx),
-            _ => self.end(Err(failure), None, cx),
+            State::New | State::Hall(_) | State::Meeting(_) | State::Over => self.end(Err(failure), None, cx),
         }
     }
 

@@ -1,5 +1,6 @@
 //! The handshakes of a client: with every server that is announced, at once (`bob-relay.md` 5).
 
+use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use core::time::Duration;
 
@@ -44,7 +45,7 @@ struct Server {
 enum Run {
     Deriving,
     /// Our share was sent.
-    Started(spoke::Client),
+    Started(Box<spoke::Client>),
     /// Our proof was sent.
     Proven(Keys),
     /// It agrees: the person here decides.
@@ -131,7 +132,7 @@ impl Servers {
         {
             let Some(server) = self.servers.get_mut(&uid) else { continue };
             let (share, client) = spoke::Client::start(&secret, rng);
-            server.run = Run::Started(client);
+            server.run = Run::Started(Box::new(client));
             hall.say(uid, Body::ClientShare { share, identity: us.clone() });
         }
     }
@@ -179,7 +180,7 @@ impl Servers {
                 server.run = Run::Offered(keys);
                 Some(server.identity.clone())
             }
-            run => {
+            run @ (Run::Deriving | Run::Started(_) | Run::Offered(_)) => {
                 server.run = run;
                 None
             }

@@ -50,7 +50,7 @@ impl Farewell {
     }
 
     /// Whether somebody has said that this is the end.
-    pub(in crate::bob) fn is_closed(&self) -> bool {
+    pub(in crate::bob) const fn is_closed(&self) -> bool {
         matches!(self.word(), Word::Closed | Word::ClosedTwice)
     }
 

@@ -255,67 +255,83 @@ impl Way {
         None
     }
 
-    fn on_received<E, C>(
+    fn on_received<E: From<Stage>, C>(
         &mut self,
         link: LinkId,
         bytes: Bytes,
         cx: &mut Context<'_, Output<E>>,
-    ) -> Option<News<C>>
-    where
-        E: From<Stage>,
-    {
-        match self.phase {
-            Phase::Registering | Phase::Registered if self.hall.carrier.is(link) => {
+    ) -> Option<News<C>> {
+        if self.hall.carrier.is(link) {
+            return self.is_in_hall().then(|| {
                 self.hall.received(bytes);
-                Some(News::Packets)
+                News::Packets
+            });
+        }
+        if !self.room.carrier.is(link) {
+            return None;
+        }
+        if self.phase == Phase::Meeting {
+            return self.on_answer(bytes, cx);
+        }
+        (self.phase == Phase::Together).then_some(News::Bytes(bytes))
+    }
+
+    /// The room's answer, or a part of it.
+    fn on_answer<E: From<Stage>, C>(
+        &mut self,
+        bytes: Bytes,
+        cx: &mut Context<'_, Output<E>>,
+    ) -> Option<News<C>> {
+        match self.room.answered(bytes) {
+            Ok(true) => {
+                self.phase = Phase::Together;
+                self.deadline = None;
+                self.enter(Stage::Transfer, cx);
+                Some(News::Met(self.room.take_unread()))
             }
-            Phase::Meeting if self.room.carrier.is(link) => match self.room.answered(bytes) {
-                Ok(true) => {
-                    self.phase = Phase::Together;
-                    self.deadline = None;
-                    self.enter(Stage::Transfer, cx);
-                    Some(News::Met(self.room.take_unread()))
-                }
-                Ok(false) => None,
-                Err(failure) => Some(News::Failed(failure)),
-            },
-            Phase::Together if self.room.carrier.is(link) => Some(News::Bytes(bytes)),
-            _ => None,
+            Ok(false) => None,
+            Err(failure) => Some(News::Failed(failure)),
         }
     }
 
     fn on_written<C>(&mut self, link: LinkId, count: usize) -> Option<News<C>> {
         if self.hall.carrier.is(link) {
             self.hall.carrier.written(count);
-            let is_there = matches!(self.phase, Phase::Registering | Phase::Registered);
-            return (is_there && self.hall.has_unread()).then_some(News::Packets);
+            return (self.is_in_hall() && self.hall.has_unread()).then_some(News::Packets);
         }
-        if self.room.carrier.is(link) {
-            self.room.carrier.written(count);
+        if !self.room.carrier.is(link) {
+            return None;
         }
-        (self.room.carrier.is(link) && self.phase == Phase::Together).then_some(News::Written(count))
+        self.room.carrier.written(count);
+        (self.phase == Phase::Together).then_some(News::Written(count))
     }
 
-    fn on_finished<C>(&mut self, link: LinkId) -> Option<News<C>> {
+    fn on_finished<C>(&self, link: LinkId) -> Option<News<C>> {
+        if self.hall.carrier.is(link) {
+            return self.is_in_hall().then_some(News::Failed(Failure::RelayClosed));
+        }
         match self.phase {
-            Phase::Registering | Phase::Registered if self.hall.carrier.is(link) => {
-                Some(News::Failed(Failure::RelayClosed))
-            }
+            _ if !self.room.carrier.is(link) => None,
             // So a relay closes a room that the partner did not come into.
-            Phase::Meeting if self.room.carrier.is(link) => Some(News::Failed(Failure::RoomTimedOut)),
-            Phase::Together if self.room.carrier.is(link) => Some(News::Finished),
-            _ => None,
+            Phase::Meeting => Some(News::Failed(Failure::RoomTimedOut)),
+            Phase::Together => Some(News::Finished),
+            Phase::Idle
+            | Phase::DiallingHall
+            | Phase::Registering
+            | Phase::Registered
+            | Phase::DiallingRoom
+            | Phase::Leaving
+            | Phase::Left => None,
         }
     }
 
     fn on_closed<C>(&mut self, link: LinkId, cause: Cause) -> Option<News<C>> {
         if self.hall.carrier.is(link) {
             self.hall.carrier.closed();
-            return match self.phase {
-                Phase::DiallingHall => Some(News::Failed(Failure::Relay(cause))),
-                Phase::Registering | Phase::Registered => Some(News::Failed(Failure::RelayClosed)),
-                _ => None,
-            };
+            if self.phase == Phase::DiallingHall {
+                return Some(News::Failed(Failure::Relay(cause)));
+            }
+            return self.is_in_hall().then_some(News::Failed(Failure::RelayClosed));
         }
         if !self.room.carrier.is(link) {
             return None;
@@ -330,7 +346,12 @@ impl Way {
                 self.deadline = None;
                 Some(News::Left)
             }
-            _ => None,
+            Phase::Idle | Phase::DiallingHall | Phase::Registering | Phase::Registered | Phase::Left => None,
         }
+    }
+
+    /// Whether packets are exchanged.
+    const fn is_in_hall(&self) -> bool {
+        matches!(self.phase, Phase::Registering | Phase::Registered)
     }
 }

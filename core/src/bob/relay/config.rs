@@ -58,7 +58,7 @@ pub struct Config {
     /// Bytes that are copied in one room, both directions together. Default no limit.
     pub room_bytes_max: u64,
     /// Bytes that a peer sends in a room before both are there, and that are kept for the other; more of them are a
-    /// violation. With 0, all of them are lost, as with upstream. Default 0.
+    /// violation. With 0, all of them are lost (upstream loses those of the same read). Default 0.
     pub early_bytes_max: usize,
     /// Whether a room admits each of the two only from the address that it had at the handshake port (T-66). Default no.
     pub room_from_own_address_only: bool,
@@ -73,7 +73,8 @@ pub struct Guessing {
     pub pause: Duration,
     /// The longest pause. Default 60 s.
     pub pause_max: Duration,
-    /// Failures after which handshakes are dropped. Default 32.
+    /// Failures after which handshakes are dropped. Default 100: dozens of honest clients behind one address, each with
+    /// the password of another server, are not cut off from their own.
     pub failures_max: u32,
     /// How long a pair is remembered after its last failure. Default 3600 s.
     pub memory: Duration,
@@ -140,7 +141,7 @@ impl Default for Guessing {
         Self {
             pause: Duration::from_secs(1),
             pause_max: Duration::from_secs(60),
-            failures_max: 32,
+            failures_max: 100,
             memory: Duration::from_secs(3600),
             pairs_max: 16_384,
             parallel_max: 16,

@@ -60,7 +60,10 @@ impl Relay {
             Role::Server => self.pair(to, packet.uid, from, uid),
         };
         let Some(pair) = pair else { return count(&mut self.stats.dropped_role) };
-        match packet.body {
+        match &packet.body {
+            Body::ClientValidator { .. } => {
+                self.forward(to, &Packet { uid, ..packet }, cx);
+            }
             Body::ClientShare { .. } => self.ask(pair, packet, cx),
             Body::ServerShare { .. } => self.answer(pair, packet, cx),
             Body::Agreement => self.agree(pair, packet, cx),
@@ -70,9 +73,16 @@ impl Relay {
                 self.forward(to, &Packet { uid, ..packet }, cx);
                 self.part(pair, cx);
             }
-            _ => {
-                self.forward(to, &Packet { uid, ..packet }, cx);
-            }
+            // Nobody may say these to a peer.
+            Body::HelloAsServer { .. }
+            | Body::HelloAsClient
+            | Body::ServerIdentity { .. }
+            | Body::ClientIdentity { .. }
+            | Body::NewServer { .. }
+            | Body::Closed { .. }
+            | Body::RelayFailure(_)
+            | Body::Done
+            | Body::Timeout => {}
         }
     }
 

@@ -298,11 +298,8 @@ impl Relay {
         let address = (link.subscriber(), id);
         let mut outputs = Vec::new();
         cx.capture(&mut outputs, |cx| self.ended(id, cx));
-        let is_other = |output: &Output| match output {
-            Output::Send { link, .. } | Output::Close { link, .. } => *link != id,
-            _ => true,
-        };
-        outputs.into_iter().filter(is_other).for_each(|output| cx.emit(output));
+        let is_for_it = |output: &Output| matches!(output, Output::Send { link, .. } | Output::Close { link, .. } if *link == id);
+        outputs.into_iter().filter(|output| !is_for_it(output)).for_each(|output| cx.emit(output));
         self.links.remove(&id);
         self.addresses.remove(&address);
         self.admission.closed(id);

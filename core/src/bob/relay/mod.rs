@@ -25,8 +25,10 @@
 //!
 //! # Limits
 //!
-//! Whatever peers could make grow is bounded by [`Config`] and counted in [`Stats`]. A call emits at most three outputs a
-//! link, and two more for each six bytes received and each link: one hello is announced to every client.
+//! Whatever peers could make grow is bounded by [`Config`] and counted in [`Stats`]. For each packet received (six bytes at
+//! least), each link and each room, a call emits at most one output a link, and five more: one hello is announced to
+//! every client, one departure told to every candidate.
+//!
 //! A registered peer costs about 1 KiB, and half a byte for each server that a client was told of.
 
 mod announce;

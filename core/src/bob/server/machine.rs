@@ -1,5 +1,6 @@
 //! The machine of the side that sends.
 
+use alloc::boxed::Box;
 use core::convert::Infallible;
 use core::fmt;
 
@@ -59,10 +60,10 @@ enum State {
     New,
     /// The password is turned into what handshakes need.
     Deriving(Deriving),
-    Hall(Hall),
+    Hall(Box<Hall>),
     /// On the way to the room, with what was agreed on.
     Meeting(Public, Keys),
-    Sending(Sending),
+    Sending(Box<Sending>),
     Over,
 }
 
@@ -234,7 +235,8 @@ impl Server {
     /// Answers those whose turn it is, as many as one call may.
     fn answer(&mut self, cx: &mut Cx<'_>) {
         let now = cx.now();
-        while let State::Hall(Hall { verifier, us: Some(us), clients, responses }) = &mut self.state
+        while let State::Hall(hall) = &mut self.state
+            && let Hall { verifier, us: Some(us), clients, responses } = &mut **hall
             && *responses > 0
             && !self.way.hall.is_choked()
             && clients.due().is_some_and(|due| due <= now)
@@ -248,7 +250,7 @@ impl Server {
 
     fn start_sending(&mut self, cx: &mut Cx<'_>) {
         if let State::Meeting(public, keys) = &self.state {
-            self.state = State::Sending(Sending::new(&self.config, public, keys));
+            self.state = State::Sending(Box::new(Sending::new(&self.config, public, keys)));
             self.produce(Bytes::new(), cx);
         }
     }
@@ -321,9 +323,10 @@ impl Server {
     }
 
     fn on_failure(&mut self, failure: Failure, cx: &mut Cx<'_>) {
-        match &self.state {
-            State::Sending(sending) if sending.farewell.is_closed() => self.conclude(false, cx),
-            _ => self.end(Err(failure), None, cx),
+        if matches!(&self.state, State::Sending(sending) if sending.farewell.is_closed()) {
+            self.conclude(false, cx);
+        } else {
+            self.end(Err(failure), None, cx);
         }
     }
 
@@ -372,7 +375,7 @@ impl Server {
         {
             let clients = Clients::new(&self.config);
             let hall = Hall { verifier: secret.verifier(), us: None, clients, responses: 0 };
-            self.state = State::Hall(hall);
+            self.state = State::Hall(Box::new(hall));
             self.way.start(cx);
         }
         self.answer(cx);

@@ -308,6 +308,25 @@ fn r4_2_3_every_id_is_known_however_many_there_are() {
 }
 
 #[test]
+fn r2_opaque_ids_that_start_alike_are_told_apart() {
+    let config = Config { ids: Ids::Opaque, seen_entries: 300, cache_entries: 20, ..Config::default() };
+    let mut node = Node::with(config, 1);
+    let message = |number: u16| {
+        let mut id = [7; 16];
+        id[14..].copy_from_slice(&number.to_be_bytes());
+        Message::Payload { id: Id(id), hop: 1, payload: bytes(&format!("{number}")) }
+    };
+    for number in 0..500 {
+        node.message(1, message(number));
+    }
+    assert_eq!(node.stats().delivered, 500);
+    for number in 200..500 {
+        node.message(1, message(number));
+    }
+    assert_eq!((node.stats().duplicates, node.stats().delivered), (300, 500));
+}
+
+#[test]
 fn r8_12_time_that_goes_back_counts_as_none_passed() {
     let mut node = Node::new(2);
     node.prune(2);

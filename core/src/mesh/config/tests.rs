@@ -18,6 +18,7 @@ fn m1_the_native_preset() {
     assert!(config.broadcast.validate);
     assert!(!config.overlay.plain_peers);
     assert!(!config.overlay_config().check_registration);
+    assert!(config.topics.is_empty());
 }
 
 #[test]
@@ -35,10 +36,23 @@ fn m1_the_solcial_preset() {
     let overlay = &config.overlay;
     assert_eq!(overlay.shuffle_period, Duration::from_secs(15));
     assert_eq!((overlay.shuffle_walk, overlay.join_walk), (4, 3));
+    // An answer about a peer is waited for longer (`identity-and-content` 2.1), and the handshake with it.
+    assert_eq!(config.session.answer, Duration::from_secs(30));
+    assert_eq!(config.session.handshake, config.channel.upgrade_timeout + config.session.answer);
     // The native preset starts from the same timers.
     let native = Config::native();
     assert_eq!(native.broadcast.batch, config.broadcast.batch);
     assert_eq!(native.overlay.shuffle_period, overlay.shuffle_period);
+}
+
+#[test]
+fn identity_2_1_limits_and_times_of_registration() {
+    let config = Config::solcial();
+    assert_eq!((config.registration_questions_max, config.registration_queue_max), (32, 256));
+    assert_eq!(config.registration_timeout, Duration::from_secs(5));
+    assert_eq!(config.unregistered_lifetime, Duration::from_secs(60));
+    assert_eq!(config.registered_lifetime, Duration::from_secs(3600));
+    assert_eq!(config.registered_grace, Duration::from_secs(24 * 3600));
 }
 
 #[test]
@@ -59,6 +73,18 @@ fn names_and_metadata_have_lengths() {
     };
     assert_eq!(metadata(1024), Ok(()));
     assert_eq!(metadata(1025), Err(ConfigError::Metadata));
+}
+
+#[test]
+fn topics_have_names_and_a_number() {
+    let topics = |names: &[&str]| {
+        let topics = names.iter().map(ToString::to_string).collect();
+        Config { topics, topics_max: 2, ..Config::native() }.validate()
+    };
+    assert_eq!(topics(&["a", &"b".repeat(256)]), Ok(()));
+    assert_eq!(topics(&["a", "b", "c"]), Err(ConfigError::Topics));
+    assert_eq!(topics(&[""]), Err(ConfigError::Topics));
+    assert_eq!(topics(&[&"b".repeat(257)]), Err(ConfigError::Topics));
 }
 
 #[test]

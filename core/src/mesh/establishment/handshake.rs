@@ -273,6 +273,10 @@ impl Handshake for Establishment {
         }
     }
 
+    fn idle() -> Option<Refusal> {
+        Some(Motive::Unspecified.into())
+    }
+
     fn size(input: &Heard) -> usize {
         match input {
             Heard::Frame(frame) => frame.len(),

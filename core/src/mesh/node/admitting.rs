@@ -18,7 +18,12 @@ impl Node {
         match self.is_registered(peer, cx.now()) {
             Some(true) => self.admit(id, peer, cx),
             Some(false) => self.answer(id, peer, Err(Motive::Registration.into()), cx),
-            None => self.ask_registration(peer, cx),
+            None if self.ask_registration(peer, cx) => {}
+            None if self.prolong_registration(peer, cx.now()) => self.admit(id, peer, cx),
+            None => {
+                let refusal = self.refusal(Reason::Quota);
+                self.answer(id, peer, Err(refusal), cx);
+            }
         }
     }
 

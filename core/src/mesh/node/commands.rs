@@ -1,4 +1,4 @@
-//! Commands of the application, listeners, registration, and the end.
+//! Commands of the application, listeners, and the end.
 
 use alloc::boxed::Box;
 use alloc::collections::BTreeSet;
@@ -7,17 +7,14 @@ use core::net::{IpAddr, SocketAddr};
 
 use super::timers::Timer;
 use super::{Cx, Node, Output, Phase};
-use crate::bounded::Recent;
 use crate::channel;
-use crate::identity::PeerId;
 use crate::ip::Class;
 use crate::link::{Address, Cause, How, LinkId, ListenerId};
 use crate::mesh::establishment::Motive;
-use crate::mesh::{Command, Config, Done, Event, Registration, UsageError};
+use crate::mesh::{Command, Done, Event, UsageError};
 use crate::peers::{self as book, Surroundings};
 use crate::session::Closing;
 use crate::stats::count;
-use crate::time::Instant;
 use crate::wire::multiaddr::Multiaddr;
 use crate::{heads, overlay};
 
@@ -46,24 +43,6 @@ impl Listeners {
             }
         };
         self.bound.iter().flat_map(addresses).collect()
-    }
-}
-
-/// Answers about registration, and peers that are being asked about.
-#[derive(Debug)]
-pub(super) struct Registrations {
-    yes: Recent<PeerId, ()>,
-    no: Recent<PeerId, ()>,
-    asked: Recent<PeerId, ()>,
-}
-
-impl Registrations {
-    pub(super) const fn new(config: &Config) -> Self {
-        Self {
-            yes: Recent::new(config.registrations_max, config.registered_lifetime),
-            no: Recent::new(config.registrations_max, config.unregistered_lifetime),
-            asked: Recent::new(config.registrations_max, config.registration_timeout),
-        }
     }
 }
 
@@ -190,54 +169,6 @@ impl Node {
             agent_version: Some(self.config.agent.clone()),
             ..channel::identify::Info::default()
         })
-    }
-
-    /// Whether a peer may take part; none if that is not known.
-    pub(super) fn is_registered(&self, peer: PeerId, now: Instant) -> Option<bool> {
-        match &self.config.registration {
-            Registration::Open => Some(true),
-            Registration::AllowList(peers) => Some(peers.contains(&peer)),
-            Registration::Query if self.registrations.yes.contains(now, &peer) => Some(true),
-            Registration::Query => self.registrations.no.contains(now, &peer).then_some(false),
-        }
-    }
-
-    /// Asks the application, once at a time for each peer.
-    pub(super) fn ask_registration(&mut self, peer: PeerId, cx: &mut Cx<'_>) {
-        if !self.registrations.asked.contains(cx.now(), &peer) {
-            if self.registrations.asked.insert(cx.now(), peer, ()).is_some() {
-                count(&mut self.stats.registrations_shed);
-            }
-            cx.emit(Output::Event(Event::Registration { peer }));
-        }
-    }
-
-    /// An overlay or the table of HEADs asks about a peer.
-    pub(super) fn check_registered(&mut self, peer: PeerId, cx: &mut Cx<'_>) {
-        match self.is_registered(peer, cx.now()) {
-            Some(registered) => self.tell_registered(peer, registered, cx),
-            None => self.ask_registration(peer, cx),
-        }
-    }
-
-    fn registered(&mut self, peer: PeerId, registered: bool, cx: &mut Cx<'_>) {
-        self.registrations.asked.remove(&peer);
-        let (answer, other) = if registered {
-            (&mut self.registrations.yes, &mut self.registrations.no)
-        } else {
-            (&mut self.registrations.no, &mut self.registrations.yes)
-        };
-        if answer.insert(cx.now(), peer, ()).is_some() {
-            count(&mut self.stats.registrations_shed);
-        }
-        other.remove(&peer);
-        self.decide_waiting(peer, cx);
-        self.tell_registered(peer, registered, cx);
-    }
-
-    fn tell_registered(&mut self, peer: PeerId, registered: bool, cx: &mut Cx<'_>) {
-        self.overlays(&overlay::Input::Registered { peer, registered }, cx);
-        self.heads_input(heads::Input::Admitted { peer, admitted: registered }, cx);
     }
 
     /// Says goodbye in every topic and on every link; the node is stopped when all links are gone, or late enough.

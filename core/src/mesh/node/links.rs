@@ -245,6 +245,7 @@ impl Node {
             self.join_through(peer, cx);
         }
         self.update_busy(peer, cx);
+        self.watch_registration(peer, cx.now());
     }
 
     /// A plain libp2p peer, or one that may not take part: its link stays, in the lowest quota.
@@ -340,6 +341,7 @@ impl Node {
             return self.move_gossip(peer, id, other, cx);
         }
         count(&mut self.stats.peers_down);
+        self.timers.set(Timer::Registered(peer), None);
         self.book_input(crate::peers::Input::Disconnected { peer }, cx);
         self.overlays(&crate::overlay::Input::Disconnected { peer }, cx);
         self.forget_peer_if_unused(peer);

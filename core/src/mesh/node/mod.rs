@@ -25,6 +25,7 @@ mod links;
 mod offences;
 mod outbox;
 mod peers;
+mod registration;
 mod stats;
 mod streams;
 mod timers;
@@ -83,7 +84,7 @@ pub struct Node {
     topics: BTreeMap<Name, Topic>,
     heads: Option<Heads<HeadRules>>,
     own: heads::OwnState,
-    registrations: commands::Registrations,
+    registrations: registration::Registrations,
     network_size: u64,
     overlay_config: Arc<overlay::Config>,
     broadcast_config: Arc<broadcast::Config>,
@@ -169,7 +170,7 @@ impl Node {
             topics: BTreeMap::new(),
             heads,
             own: heads::OwnState::default(),
-            registrations: commands::Registrations::new(&config),
+            registrations: registration::Registrations::new(&config),
             network_size: config.network_size,
             overlay_config: config.overlay_config(),
             broadcast_config: Arc::new(config.broadcast.clone()),
@@ -235,6 +236,8 @@ impl Node {
             Timer::Reopen(link) => self.open_streams(link, cx),
             Timer::Congested(link) => self.congested(link, cx),
             Timer::Bootstrap => self.dial_bootstrap(cx),
+            Timer::Questions => self.questions_timeout(cx),
+            Timer::Registered(peer) => self.verify(peer, cx),
             Timer::Overlay(topic) => self.overlay_timeout(&topic, cx),
             Timer::Broadcast(topic) => self.broadcast_timeout(&topic, cx),
             Timer::Heads => self.heads_timeout(cx),
@@ -265,6 +268,7 @@ impl Node {
             self.phase = Phase::Running;
             self.timers.set(Timer::Start, None);
             self.open_listeners(cx);
+            self.subscribe_configured(cx);
             self.dial_bootstrap(cx);
             self.say_own(cx);
         }

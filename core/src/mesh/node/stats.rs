@@ -76,8 +76,16 @@ crate::counters! {
         payloads_not_accepted,
         /// Announced payloads that could not be had.
         lost,
-        /// Answers about registration, and questions, forgotten early: more than `registrations_max`.
+        /// Answers about registration forgotten early: more than `registrations_max`.
         registrations_shed,
+        /// Questions about registration that had to wait for others: more than `registration_questions_max`.
+        registrations_queued,
+        /// Questions about registration that were not asked: more than `registration_queue_max`.
+        registrations_refused,
+        /// Questions about registration that nobody answered in time.
+        registrations_unanswered,
+        /// Times that an earlier answer held on, as there was no newer one.
+        registrations_prolonged,
         /// Peers forgotten early that were told of a topic that is not ours: more than `told_unknown_max`.
         told_unknown_shed,
         /// Stored records that could not be read.

@@ -1,6 +1,7 @@
 //! Whatever a node waits for, as one ordered index.
 
 use super::topics::Name;
+use crate::identity::PeerId;
 use crate::link::LinkId;
 
 /// What is due. The order decides between equal instants.
@@ -24,6 +25,10 @@ pub(super) enum Timer {
     Dialler,
     /// A place to join through is to be dialled (again).
     Bootstrap,
+    /// A question about registration was not answered in time. Before the overlays, whose messages wait for it.
+    Questions,
+    /// The registration of a linked peer is to be asked about again.
+    Registered(PeerId),
     /// The overlay of a topic.
     Overlay(Name),
     /// The broadcast instance of a topic.

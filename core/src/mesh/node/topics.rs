@@ -31,8 +31,16 @@ pub(super) struct Topic {
 }
 
 impl Node {
+    /// Takes part in the topics of the configuration, which has been checked; one that it names twice is one.
+    pub(super) fn subscribe_configured(&mut self, cx: &mut Cx<'_>) {
+        let config = Arc::clone(&self.config);
+        for name in &config.topics {
+            let _subscribed_twice = self.subscribe(name, cx);
+        }
+    }
+
     pub(super) fn subscribe(&mut self, name: &str, cx: &mut Cx<'_>) -> Result<Done, UsageError> {
-        if name.is_empty() || name.len() > self.config.topic_name_max {
+        if !self.config.is_topic(name) {
             return Err(UsageError::BadTopic);
         }
         if self.topics.contains_key(name) {

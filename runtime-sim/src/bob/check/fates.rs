@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::Broken;
 use crate::bob::plan::{Pair, Part, Person};
+use crate::clock::millis;
 
 /// What became of somebody.
 #[derive(Clone, Debug)]
@@ -98,7 +99,10 @@ pub(in crate::bob) fn judge(
         match &fate.ended {
             None if fate.stopped => {}
             None => say(format!("{part:?} has not ended")),
-            Some((at, _)) if *at > deadline => say(format!("{part:?} ended at {at:?}, not by {deadline:?}")),
+            Some((at, _)) if *at > deadline => {
+                let late = millis(deadline, *at);
+                say(format!("{part:?} ended {late} ms too late"));
+            }
             Some(_) => {}
         }
         match (&fate.ended, part) {

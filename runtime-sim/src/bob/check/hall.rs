@@ -13,6 +13,7 @@ use pleach_core::link::LinkId;
 
 use super::Broken;
 use super::packet::{Packet, Parser};
+use crate::clock::millis;
 
 /// What a peer is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -178,7 +179,8 @@ impl Hall {
             };
             if let Some(wrong) = wrong {
                 let (kind, to) = (packet.kind, self.links.get(&link).map(|line| line.remote));
-                self.broken.note(|| format!("{at:?}: packet {kind:02x} to {to:?}: {wrong}"));
+                let (at, to) = (millis(Instant::ORIGIN, at), to.map(|to| to.to_string()).unwrap_or_default());
+                self.broken.note(|| format!("packet {kind:02x} to {to} at {at} ms: {wrong}"));
             }
         }
         passed

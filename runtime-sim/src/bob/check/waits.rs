@@ -7,6 +7,7 @@ use std::time::Duration;
 use pleach_core::Instant;
 
 use super::Broken;
+use crate::clock::millis;
 
 /// The checker of one kind of place: where a `W` asks a `P`, from some address.
 #[derive(Debug)]
@@ -81,7 +82,8 @@ impl<P: Copy + Ord, W: Copy + Ord> Waits<P, W> {
             let what = self.what;
             let from = address.escape_ascii().to_string();
             self.broken.note(|| {
-                format!("{at:?}: {what} of {from}, which has tried {tried} times, waited {waited:?} of {allowed:?}")
+                let at = millis(Instant::ORIGIN, at);
+                format!("{what} of {from}, which has tried {tried} times, waited {waited:?} of {allowed:?}, until {at} ms")
             });
         }
     }
@@ -112,7 +114,10 @@ mod tests {
         waits.answered(at(3), 1, 2);
         assert_eq!(waits.checked, 3);
         let broken = waits.broken.into_vec();
-        assert_eq!(broken, ["3000us: a handshake of 5.6.7.8, which has tried 1 times, waited 3ms of 1ms"]);
+        assert_eq!(
+            broken,
+            ["a handshake of 5.6.7.8, which has tried 1 times, waited 3ms of 1ms, until 3 ms"]
+        );
     }
 
     #[test]

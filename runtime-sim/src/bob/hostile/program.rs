@@ -8,6 +8,8 @@ use pleach_core::rng::{below, index, pick};
 
 use super::{Cx, Heard, Wire, random, say, send};
 
+/// Names that are used at once.
+const FORGED: usize = 16;
 /// How often somebody may say hello again.
 const HELLOS: u32 = 8;
 
@@ -77,7 +79,7 @@ impl Program {
             (Self::Crowd, false) => 300,
             (Self::HelloFlood, false) => 6,
             (Self::GuessesPasswords, false) => 4,
-            (Self::Squatter | Self::GuessedUids | Self::NeverReads, false) => 2,
+            (Self::Squatter | Self::GuessedUids | Self::NeverReads | Self::ForgedIdentity, false) => 2,
             (_, false) => 1,
         }
     }
@@ -100,7 +102,7 @@ impl Program {
                 hello(link, as_server, cx);
                 cx.emit(Link::Pause { link });
             }
-            Self::GuessedUids | Self::Squatter => hello(link, as_server, cx),
+            Self::GuessedUids | Self::Squatter | Self::ForgedIdentity => hello(link, as_server, cx),
             Self::HelloFlood => hello(link, is_server_of_flood(link), cx),
             Self::WrongRole | Self::GuessesPasswords | Self::AcceptsUnasked | Self::ForgedIdentity => {
                 hello(link, false, cx)
@@ -132,6 +134,7 @@ impl Program {
             (Self::AcceptsUnasked, Body::NewServer { server, .. }) => {
                 say(link, *server, Body::Accepted, cx);
             }
+            (Self::ForgedIdentity, Body::NewServer { server, .. }) => forge(link, *server, heard, cx),
             (Self::GuessesPasswords, Body::ServerShare { share, validator }) => {
                 let (Some(us), Some((them, _))) = (wire.us.clone(), heard.servers.get(&uid)) else { return };
                 let guess = wire.guesses.entry(uid).or_default();
@@ -162,11 +165,7 @@ impl Program {
             }
             Self::GuessesPasswords => guess_on(link, wire, heard, cx),
             Self::AcceptsUnasked => accept_unasked(link, heard, cx),
-            Self::ForgedIdentity => {
-                let Some(identity) = pick(cx.rng(), &heard.names).cloned() else { return };
-                let (share, server) = (random(cx), any_server(heard, cx));
-                say(link, server, Body::ClientShare { share, identity }, cx);
-            }
+            Self::ForgedIdentity => forge(link, any_server(heard, cx), heard, cx),
             Self::Squatter if wire.is_room => squat(link, wire.deeds, cx),
             Self::Squatter | Self::Crowd => {}
             Self::EndlessLine => send(link, vec![b'7'; 24], cx),
@@ -240,6 +239,14 @@ fn guessed_uids(link: LinkId, cx: &mut Cx<'_>) {
         if let Some(body) = pick(cx.rng(), &bodies).cloned() {
             say(link, Uid(uid), body, cx);
         }
+    }
+}
+
+/// Begins handshakes under everybody's name.
+fn forge(link: LinkId, server: Uid, heard: &Heard, cx: &mut Cx<'_>) {
+    for identity in heard.names.iter().rev().take(FORGED).cloned() {
+        let share = random(cx);
+        say(link, server, Body::ClientShare { share, identity }, cx);
     }
 }
 

@@ -69,10 +69,10 @@ impl Network {
     pub(super) fn new(size: usize, executor: Arc<Executor<'static>>) -> Self {
         let (sender, happenings) = async_channel::unbounded();
         let to = sender.clone();
-        let watched = Arc::clone(&executor);
+        let signal = signals::watch(&executor);
         executor
             .spawn(async move {
-                if let Ok(exit) = signals::first(&watched).await {
+                if let Ok(exit) = signal.recv().await {
                     drop(to.send(Happening::Signal(exit)).await);
                 }
             })

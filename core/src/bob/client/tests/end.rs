@@ -151,7 +151,8 @@ fn it_can_be_called_off_at_any_time() {
 fn l7_after_the_end_it_is_silent() {
     let mut desk = registered();
     desk.command(Command::Cancel);
-    (desk.events(), desk.acts());
+    desk.events();
+    desk.acts();
     desk.hears(HALL, b"00000f");
     desk.command(Command::Kept);
     desk.closed(HALL, Cause::Finished);

@@ -17,7 +17,7 @@ use crate::time::Instant;
 
 /// What a peer does with one of its links.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) enum Act {
+pub(in crate::bob) enum Act {
     Dial(LinkId),
     Send(LinkId, Bytes),
     Close(LinkId, How),
@@ -25,24 +25,24 @@ pub(crate) enum Act {
     Resume(LinkId),
 }
 
-pub(crate) struct Bench<M, E> {
-    pub(crate) machine: M,
-    pub(crate) now: Instant,
-    pub(crate) rng: ChaCha8Rng,
+pub(in crate::bob) struct Bench<M, E> {
+    pub(in crate::bob) machine: M,
+    pub(in crate::bob) now: Instant,
+    pub(in crate::bob) rng: ChaCha8Rng,
     acts: Vec<Act>,
     events: Vec<E>,
 }
 
 impl<C, E: core::fmt::Debug, M: Machine<Input = Input<C>, Output = Output<E>>> Bench<M, E> {
     /// The machine has begun: it dials the handshake port.
-    pub(crate) fn new(machine: M) -> Self {
+    pub(in crate::bob) fn new(machine: M) -> Self {
         let (now, rng) = (Instant::from_micros(1_000_000), ChaCha8Rng::seed_from_u64(7));
         let mut bench = Self { machine, now, rng, acts: Vec::new(), events: Vec::new() };
         bench.wake();
         bench
     }
 
-    pub(crate) fn call(&mut self, input: Option<Input<C>>) {
+    pub(in crate::bob) fn call(&mut self, input: Option<Input<C>>) {
         let mut outputs = Vec::new();
         let at = At { now: self.now, ..At::default() };
         let cx = &mut Context::new(at, &mut self.rng, &mut outputs);
@@ -63,12 +63,12 @@ impl<C, E: core::fmt::Debug, M: Machine<Input = Input<C>, Output = Output<E>>> B
         }
     }
 
-    pub(crate) fn wake(&mut self) {
+    pub(in crate::bob) fn wake(&mut self) {
         self.call(None);
     }
 
     /// Time passes, and the machine acts each time it wants to.
-    pub(crate) fn advance(&mut self, by: Duration) {
+    pub(in crate::bob) fn advance(&mut self, by: Duration) {
         let end = self.now + by;
         while let Some(at) = self.machine.poll_timeout().filter(|at| *at <= end) {
             self.now = at;
@@ -77,44 +77,44 @@ impl<C, E: core::fmt::Debug, M: Machine<Input = Input<C>, Output = Output<E>>> B
         self.now = end;
     }
 
-    pub(crate) fn command(&mut self, command: C) {
+    pub(in crate::bob) fn command(&mut self, command: C) {
         self.call(Some(Input::Command(command)));
     }
 
-    pub(crate) fn opens(&mut self, link: LinkId) {
+    pub(in crate::bob) fn opens(&mut self, link: LinkId) {
         self.call(Some(Input::Opened { link, via: Via::Dialled, local: port(1), remote: port(2) }));
     }
 
-    pub(crate) fn hears(&mut self, link: LinkId, bytes: &[u8]) {
+    pub(in crate::bob) fn hears(&mut self, link: LinkId, bytes: &[u8]) {
         self.call(Some(Input::Received { link, bytes: Bytes::copy_from_slice(bytes) }));
     }
 
-    pub(crate) fn written(&mut self, link: LinkId, count: usize) {
+    pub(in crate::bob) fn written(&mut self, link: LinkId, count: usize) {
         self.call(Some(Input::Written { link, count }));
     }
 
-    pub(crate) fn finished(&mut self, link: LinkId) {
+    pub(in crate::bob) fn finished(&mut self, link: LinkId) {
         self.call(Some(Input::Finished { link }));
     }
 
-    pub(crate) fn closed(&mut self, link: LinkId, cause: Cause) {
+    pub(in crate::bob) fn closed(&mut self, link: LinkId, cause: Cause) {
         self.call(Some(Input::Closed { link, cause }));
     }
 
     /// Hears packets, and what it says to them; all of that leaves.
-    pub(crate) fn packets(&mut self, packets: &[Packet]) -> Vec<Packet> {
+    pub(in crate::bob) fn packets(&mut self, packets: &[Packet]) -> Vec<Packet> {
         let mut bytes = BytesMut::new();
         packets.iter().for_each(|packet| packet.encode(&mut bytes).unwrap());
         self.hears(HALL, &bytes);
         self.said()
     }
 
-    pub(crate) fn packet(&mut self, uid: u16, body: Body) -> Vec<Packet> {
+    pub(in crate::bob) fn packet(&mut self, uid: u16, body: Body) -> Vec<Packet> {
         self.packets(&[Packet { uid: Uid(uid), body }])
     }
 
     /// What it has said at the handshake port.
-    pub(crate) fn said(&mut self) -> Vec<Packet> {
+    pub(in crate::bob) fn said(&mut self) -> Vec<Packet> {
         let mut bytes = Bytes::from(self.sent(HALL));
         self.written(HALL, bytes.len());
         let (mut decoder, mut packets) = (Decoder::new(), Vec::new());
@@ -126,7 +126,7 @@ impl<C, E: core::fmt::Debug, M: Machine<Input = Input<C>, Output = Output<E>>> B
     }
 
     /// What it has sent on a link.
-    pub(crate) fn sent(&mut self, link: LinkId) -> Vec<u8> {
+    pub(in crate::bob) fn sent(&mut self, link: LinkId) -> Vec<u8> {
         let mut sent = Vec::new();
         self.acts.retain(|act| match act {
             Act::Send(on, bytes) if *on == link => {
@@ -138,16 +138,16 @@ impl<C, E: core::fmt::Debug, M: Machine<Input = Input<C>, Output = Output<E>>> B
         sent
     }
 
-    pub(crate) fn acts(&mut self) -> Vec<Act> {
+    pub(in crate::bob) fn acts(&mut self) -> Vec<Act> {
         core::mem::take(&mut self.acts)
     }
 
-    pub(crate) fn events(&mut self) -> Vec<E> {
+    pub(in crate::bob) fn events(&mut self) -> Vec<E> {
         core::mem::take(&mut self.events)
     }
 
     /// The hall is reached; what it says there.
-    pub(crate) fn enters(&mut self) -> Vec<Packet> {
+    pub(in crate::bob) fn enters(&mut self) -> Vec<Packet> {
         // What it has to do before goes on as soon as it can.
         self.advance(Duration::from_millis(1));
         assert_eq!(self.acts(), [Act::Dial(HALL)]);
@@ -156,7 +156,7 @@ impl<C, E: core::fmt::Debug, M: Machine<Input = Input<C>, Output = Output<E>>> B
     }
 
     /// It leaves the hall and names a room; what line it sends.
-    pub(crate) fn goes_to_room(&mut self) -> Vec<u8> {
+    pub(in crate::bob) fn goes_to_room(&mut self) -> Vec<u8> {
         assert_eq!(self.acts(), [Act::Close(HALL, How::Flush), Act::Dial(ROOM)]);
         self.closed(HALL, Cause::Finished);
         self.opens(ROOM);
@@ -166,10 +166,10 @@ impl<C, E: core::fmt::Debug, M: Machine<Input = Input<C>, Output = Output<E>>> B
     }
 }
 
-pub(crate) fn identity(text: &str) -> Identity {
+pub(in crate::bob) fn identity(text: &str) -> Identity {
     Identity::new(Bytes::copy_from_slice(text.as_bytes())).unwrap()
 }
 
-pub(crate) fn packet(uid: u16, body: Body) -> Packet {
+pub(in crate::bob) fn packet(uid: u16, body: Body) -> Packet {
     Packet { uid: Uid(uid), body }
 }

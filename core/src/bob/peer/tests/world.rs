@@ -24,11 +24,11 @@ use crate::time::Instant;
 const HANDSHAKE_PORT: u16 = 9000;
 const ROOM_PORT: u16 = 9001;
 
-pub(crate) fn port(number: u16) -> Address {
+pub(in crate::bob) fn port(number: u16) -> Address {
     Address::Socket(SocketAddr::from(([192, 0, 2, 1], number)))
 }
 
-pub(crate) fn relay() -> peer::Relay {
+pub(in crate::bob) fn relay() -> peer::Relay {
     peer::Relay::new(port(HANDSHAKE_PORT), port(ROOM_PORT))
 }
 
@@ -36,27 +36,27 @@ fn new_relay() -> Relay {
     Relay::new(relay::Config::new(port(HANDSHAKE_PORT), port(ROOM_PORT)))
 }
 
-pub(crate) fn sends(password: &str, content: &[u8]) -> server::Config {
+pub(in crate::bob) fn sends(password: &str, content: &[u8]) -> server::Config {
     let name = Name::try_from(b"hedge.txt".as_slice()).unwrap();
     let size = u64::try_from(content.len()).unwrap();
     server::Config::new(relay(), Password::new(password.as_bytes().to_vec()), name, size)
 }
 
-pub(crate) fn takes(password: &str) -> client::Config {
+pub(in crate::bob) fn takes(password: &str) -> client::Config {
     client::Config::new(relay(), Password::new(password.as_bytes().to_vec()))
 }
 
 /// What the person at a client does.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Mind {
+pub(in crate::bob) enum Mind {
     Accepts,
     Refuses,
     Waits,
 }
 
 enum Actor {
-    Server { machine: Server, content: Bytes, events: Vec<server::Event> },
-    Client { machine: Client, mind: Mind, reads: bool, events: Vec<client::Event> },
+    Server { machine: Box<Server>, content: Bytes, events: Vec<server::Event> },
+    Client { machine: Box<Client>, mind: Mind, reads: bool, events: Vec<client::Event> },
 }
 
 struct Peer {
@@ -79,8 +79,8 @@ type Place = (usize, LinkId);
 /// Changes bytes that the relay forwards in a room to a peer; empty bytes are lost.
 type Tamper = Box<dyn FnMut(usize, Bytes) -> Bytes>;
 
-pub(crate) struct World {
-    pub(crate) now: Instant,
+pub(in crate::bob) struct World {
+    pub(in crate::bob) now: Instant,
     rng: ChaCha8Rng,
     peers: Vec<Peer>,
     relay: Relay,
@@ -91,13 +91,13 @@ pub(crate) struct World {
     next_link: u64,
     /// Bytes on their way to the relay; behind them, the end.
     outbox: VecDeque<(Place, Option<Bytes>)>,
-    pub(crate) tamper: Option<Tamper>,
+    pub(in crate::bob) tamper: Option<Tamper>,
     /// The longest piece that is delivered at once.
-    pub(crate) piece_max: u64,
+    pub(in crate::bob) piece_max: u64,
 }
 
 impl World {
-    pub(crate) fn new(seed: u64) -> Self {
+    pub(in crate::bob) fn new(seed: u64) -> Self {
         let mut world = Self {
             now: Instant::from_micros(1_000_000),
             rng: ChaCha8Rng::seed_from_u64(seed),
@@ -114,14 +114,19 @@ impl World {
         world
     }
 
-    pub(crate) fn server(&mut self, config: server::Config, content: &[u8]) -> usize {
-        let machine = Server::new(config).unwrap();
+    pub(in crate::bob) fn server(&mut self, config: server::Config, content: &[u8]) -> usize {
+        let machine = Box::new(Server::new(config).unwrap());
         let content = Bytes::copy_from_slice(content);
         self.add(Actor::Server { machine, content, events: Vec::new() })
     }
 
-    pub(crate) fn client(&mut self, config: client::Config, mind: Mind) -> usize {
-        self.add(Actor::Client { machine: Client::new(config), mind, reads: true, events: Vec::new() })
+    pub(in crate::bob) fn client(&mut self, config: client::Config, mind: Mind) -> usize {
+        self.add(Actor::Client {
+            machine: Box::new(Client::new(config)),
+            mind,
+            reads: true,
+            events: Vec::new(),
+        })
     }
 
     fn add(&mut self, actor: Actor) -> usize {
@@ -134,18 +139,18 @@ impl World {
         index
     }
 
-    pub(crate) fn server_events(&self, index: usize) -> &[server::Event] {
+    pub(in crate::bob) fn server_events(&self, index: usize) -> &[server::Event] {
         let Actor::Server { events, .. } = &self.peers[index].actor else { panic!("{index} is a client") };
         events
     }
 
-    pub(crate) fn client_events(&self, index: usize) -> &[client::Event] {
+    pub(in crate::bob) fn client_events(&self, index: usize) -> &[client::Event] {
         let Actor::Client { events, .. } = &self.peers[index].actor else { panic!("{index} is a server") };
         events
     }
 
     /// How it ended.
-    pub(crate) fn sent(&self, index: usize) -> Option<Result<server::Sent, server::Failure>> {
+    pub(in crate::bob) fn sent(&self, index: usize) -> Option<Result<server::Sent, server::Failure>> {
         self.server_events(index).iter().find_map(|event| match event {
             server::Event::Ended(result) => Some(*result),
             _ => None,
@@ -153,7 +158,7 @@ impl World {
     }
 
     /// How it ended.
-    pub(crate) fn received(&self, index: usize) -> Option<Result<(), client::Failure>> {
+    pub(in crate::bob) fn received(&self, index: usize) -> Option<Result<(), client::Failure>> {
         self.client_events(index).iter().find_map(|event| match event {
             client::Event::Ended(result) => Some(*result),
             _ => None,
@@ -161,7 +166,7 @@ impl World {
     }
 
     /// What has come.
-    pub(crate) fn content(&self, index: usize) -> Vec<u8> {
+    pub(in crate::bob) fn content(&self, index: usize) -> Vec<u8> {
         let pieces = self.client_events(index).iter().filter_map(|event| match event {
             client::Event::Content { bytes } => Some(bytes.as_ref()),
             _ => None,
@@ -170,21 +175,21 @@ impl World {
     }
 
     /// Whether the application of a client takes content.
-    pub(crate) fn reads(&mut self, index: usize, whether: bool) {
+    pub(in crate::bob) fn reads(&mut self, index: usize, whether: bool) {
         let Actor::Client { reads, .. } = &mut self.peers[index].actor else { panic!("{index} is a server") };
         *reads = whether;
     }
 
-    pub(crate) fn tell_server(&mut self, index: usize, command: server::Command) {
+    pub(in crate::bob) fn tell_server(&mut self, index: usize, command: server::Command) {
         self.call(index, Some(Told::Server(command)));
     }
 
-    pub(crate) fn tell_client(&mut self, index: usize, command: client::Command) {
+    pub(in crate::bob) fn tell_client(&mut self, index: usize, command: client::Command) {
         self.call(index, Some(Told::Client(command)));
     }
 
     /// The relay is gone: all links are reset.
-    pub(crate) fn relay_dies(&mut self) {
+    pub(in crate::bob) fn relay_dies(&mut self) {
         self.outbox.clear();
         self.places.clear();
         self.relay = new_relay();
@@ -199,16 +204,16 @@ impl World {
     }
 
     /// Carries until nothing moves, without time.
-    pub(crate) fn run(&mut self) {
+    pub(in crate::bob) fn run(&mut self) {
         while self.step() {}
     }
 
     /// One piece is delivered somewhere. False: nothing moves.
-    pub(crate) fn step(&mut self) -> bool {
+    pub(in crate::bob) fn step(&mut self) -> bool {
         let is_read = |place: &Place| self.relay_link(*place).is_none_or(|link| !self.paused.contains(&link));
         if let Some(at) = self.outbox.iter().position(|(place, _)| is_read(place)) {
             let (place, bytes) = self.outbox.remove(at).unwrap();
-            self.to_relay(place, bytes);
+            self.relay_hears(place, bytes);
             return true;
         }
         let ready: Vec<usize> = (0..self.peers.len()).filter(|index| self.can_receive(*index)).collect();
@@ -221,7 +226,7 @@ impl World {
     }
 
     /// Time passes; machines act when they want to.
-    pub(crate) fn advance(&mut self, by: Duration) {
+    pub(in crate::bob) fn advance(&mut self, by: Duration) {
         let end = self.now + by;
         self.run();
         loop {
@@ -286,7 +291,7 @@ impl World {
         self.places.iter().find(|(_, of)| **of == place).map(|(link, _)| *link)
     }
 
-    fn to_relay(&mut self, place: Place, bytes: Option<Bytes>) {
+    fn relay_hears(&mut self, place: Place, bytes: Option<Bytes>) {
         let (index, own) = place;
         let Some(link) = self.relay_link(place) else { return };
         let Some(bytes) = bytes else { return self.call_relay(Some(Input::Finished { link })) };
@@ -309,7 +314,7 @@ impl World {
             }
             for output in outputs {
                 match output {
-                    Output::Send { link, bytes } => self.from_relay(self.places[&link], bytes),
+                    Output::Send { link, bytes } => self.relay_says(self.places[&link], bytes),
                     Output::Close { link, .. } => {
                         if let Some((to, own)) = self.places.remove(&link) {
                             self.peers[to].inbox.push_back(Piece::End(own));
@@ -329,7 +334,7 @@ impl World {
         }
     }
 
-    fn from_relay(&mut self, (to, link): Place, mut bytes: Bytes) {
+    fn relay_says(&mut self, (to, link): Place, mut bytes: Bytes) {
         if link == ROOM
             && bytes.as_ref() != b"00"
             && let Some(tamper) = &mut self.tamper

@@ -56,7 +56,7 @@ fn rule_6_8_who_goes_is_unregistered_at_once_and_candidates_are_told() {
         let (server, client) = (scene.server([1, 1, 1, 1]), scene.client([1, 1, 1, 2]));
         let not_concerned = scene.server([1, 1, 1, 3]);
         scene.hears(client.link);
-        scene.say(client.link, not_concerned.uid, Body::SpokeFailure(SpokeFailure::Public));
+        scene.say(client.link, not_concerned.uid, Body::SpokeFailure(SpokeFailure::InvalidPublic));
         scene.hears(not_concerned.link);
         ends(&mut scene, client.link, how);
         assert_eq!(scene.hears(server.link), closed(client.uid), "{how}");

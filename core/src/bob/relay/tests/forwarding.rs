@@ -14,7 +14,7 @@ fn from(uid: Uid, body: Body) -> [Packet; 1] {
 fn rule_6_4_packets_go_to_the_other_role_with_the_senders_uid() {
     let mut scene = Scene::new();
     let (server, client) = (scene.server([1, 1, 1, 1]), scene.client([1, 1, 1, 2]));
-    let failure = || Body::SpokeFailure(SpokeFailure::ClientValidator);
+    let failure = || Body::SpokeFailure(SpokeFailure::InvalidClientValidator);
     for body in [share_of(&client.name), Body::ClientValidator { validator: [0; 64] }, failure()] {
         scene.say(client.link, server.uid, body.clone());
         assert_eq!(scene.hears(server.link), from(client.uid, body));
@@ -128,7 +128,7 @@ fn rule_6_4_a_share_has_to_show_its_own_identity() {
 fn rule_6_4_a_failure_parts_the_two() {
     let mut scene = Scene::new();
     let (server, client) = (scene.server([1, 1, 1, 1]), scene.client([1, 1, 1, 2]));
-    scene.say(client.link, server.uid, Body::SpokeFailure(SpokeFailure::Public));
+    scene.say(client.link, server.uid, Body::SpokeFailure(SpokeFailure::InvalidPublic));
     scene.hears(server.link);
     scene.leave(server.link);
     assert_eq!(scene.hears(client.link), [], "it is no candidate any more");
@@ -181,7 +181,7 @@ fn rule_6_5_without_an_agreement_nothing_is_accepted() {
     scene.say(other.link, server.uid, Body::Refused);
     scene.say(other.link, server.uid, Body::Accepted);
     scene.agree(&client, &server);
-    scene.say(server.link, client.uid, Body::SpokeFailure(SpokeFailure::ServerValidator));
+    scene.say(server.link, client.uid, Body::SpokeFailure(SpokeFailure::InvalidServerValidator));
     scene.say(client.link, server.uid, Body::Accepted);
     assert_eq!(scene.stats().dropped_unagreed, 3);
     assert_eq!(scene.relay.occupancy().rooms, 0);

@@ -23,7 +23,7 @@ fn fails(scene: &mut Scene, ip: [u8; 4], server: &Person) {
     let (client, heard) = tries(scene, ip, server);
     assert!(heard);
     scene.say(server.link, client.uid, answer());
-    scene.say(client.link, server.uid, Body::SpokeFailure(SpokeFailure::ClientValidator));
+    scene.say(client.link, server.uid, Body::SpokeFailure(SpokeFailure::InvalidClientValidator));
     scene.leave(client.link);
     scene.hears(server.link);
 }
@@ -210,7 +210,7 @@ fn t34_honest_crowds_behind_one_address_do_not_wait() {
             if place == number {
                 scene.say(server.link, client.uid, Body::Agreement);
             } else {
-                scene.say(client.link, server.uid, Body::SpokeFailure(SpokeFailure::ClientValidator));
+                scene.say(client.link, server.uid, Body::SpokeFailure(SpokeFailure::InvalidClientValidator));
             }
         }
     }

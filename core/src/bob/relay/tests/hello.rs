@@ -129,7 +129,7 @@ fn rule_6_3_uids_of_those_who_left_come_again_after_ffff_and_those_in_use_are_sk
     // Uid ffff is a peer like others.
     let client = scene.client([1, 1, 1, 8]);
     scene.hears(last.link);
-    scene.say(client.link, last.uid, Body::SpokeFailure(crate::bob::packet::SpokeFailure::Public));
+    scene.say(client.link, last.uid, Body::SpokeFailure(crate::bob::packet::SpokeFailure::InvalidPublic));
     assert_eq!(scene.hears(last.link).len(), 1);
 }
 

@@ -148,7 +148,7 @@ fn misbehaves(scene: &mut Scene, rng: &mut ChaCha8Rng, link: LinkId, honest: &Ho
         5 => Body::Agreement,
         6 => Body::Accepted,
         7 => Body::Refused,
-        8 => Body::SpokeFailure(SpokeFailure::Secret),
+        8 => Body::SpokeFailure(SpokeFailure::InvalidSecret),
         9 => Body::ClientValidator { validator: [1; 64] },
         10 => Body::Closed { peer: honest.server.uid },
         11 => Body::Done,

@@ -147,7 +147,8 @@ fn the_last_words_have_their_time() {
 fn l7_after_the_end_it_is_silent() {
     let (mut desk, _) = registered();
     desk.command(Command::Cancel);
-    (desk.events(), desk.acts());
+    desk.events();
+    desk.acts();
     desk.hears(HALL, b"00000f");
     desk.opens(ROOM);
     desk.command(Command::Content { bytes: Bytes::from_static(b"beech") });

@@ -182,6 +182,46 @@ fn the_third_malformed_frame_closes_the_link() {
     assert!(network.links(0).is_empty());
 }
 
+/// Bytes that are no Noise message.
+const NOISE_NO_MORE: Bytes =
+    Bytes::from_static(&[0, 20, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20]);
+
+fn send_unsealed(network: &mut Network, host: usize, link: crate::link::LinkId, bytes: Bytes) {
+    network.raw(host).outputs.push_back(super::super::Output::Send { link, bytes });
+    network.outputs(host);
+    network.run(SECOND);
+}
+
+#[test]
+fn mesh_4_a_broken_channel_closes_the_link_and_costs_ten_points_if_the_key_is_known() {
+    let (mut network, link, _) = neighbour(10);
+    send_unsealed(&mut network, 1, link, NOISE_NO_MORE);
+    assert_eq!(network.node(0).book.points(id(1), network.now), 10);
+    assert!(network.links(0).is_empty());
+    assert_eq!(network.node(0).stats().channels_broken, 1);
+    // Before the link is established as well.
+    let link = network.raw_dial(1, 0);
+    send_unsealed(&mut network, 1, link, NOISE_NO_MORE);
+    assert_eq!(network.node(0).book.points(id(1), network.now), 20);
+    assert!(network.links(0).is_empty());
+}
+
+#[test]
+fn mesh_4_undecodable_bytes_of_an_unknown_key_close_the_link_and_nobody_is_blamed() {
+    let mut network = Network::of_members(11, 1);
+    network.add_raw(&[]);
+    let raw = network.raw(1);
+    let (address, from, role) = (address(0), crate::link::From::Anywhere, crate::link::Role::Dialler);
+    let link = crate::link::LinkId(9);
+    raw.outputs.push_back(super::super::Output::Dial { link, address, from, role });
+    raw.outputs.push_back(super::super::Output::Send { link, bytes: Bytes::from_static(&[0xff; 16]) });
+    network.outputs(1);
+    network.run(SECOND);
+    assert_eq!(network.node(0).stats().channels_broken, 1);
+    assert_eq!(network.node(0).book.points(id(1), network.now), 0);
+    assert!(network.links(0).is_empty());
+}
+
 #[test]
 fn a_message_in_anothers_name_is_a_ban_for_good() {
     let (mut network, link, stream) = neighbour(8);

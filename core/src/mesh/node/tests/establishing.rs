@@ -57,6 +57,37 @@ fn e5_a_peer_that_dialled_us_and_refuses_us_is_left_alone_too() {
     assert!(network.node(0).stats().dials > 0);
 }
 
+/// A node whose application wants a peer that has just dialled and refused it for this reason; so many seconds after
+/// the refusal.
+fn after_refusal(refusal: Motive, seconds: u32) -> Network {
+    let mut network = Network::of_members(20, 1);
+    network.add_raw(&[]);
+    let link = network.raw_dial(1, 0);
+    let stream = network.raw_open(1, link, establishment::PROTOCOL).unwrap();
+    network.raw_send(1, link, stream, hello("pleach").to_frame());
+    let nack = Message::Nack { motive: refusal, alternatives: Vec::new() };
+    network.raw_send(1, link, stream, nack.to_frame());
+    network.until(SECOND, |network| network.node(0).stats().nacks_received == 1);
+    let refused = network.now;
+    network.run(SECOND / 2);
+    network.command(0, Command::Bootstrap { address: address(1), peer: Some(id(1)) });
+    network.run((refused + SECOND * seconds).since(network.now));
+    network
+}
+
+#[test]
+fn e5_a_peer_that_is_full_is_left_alone_for_thirty_seconds() {
+    let network = after_refusal(Motive::Quota, 29);
+    assert!(network.node(0).book.places(id(1)).count() == 1 && network.node(0).stats().dials == 0);
+    let may_dial = |second| !network.node(0).book.candidates(id(1), network.now + SECOND * second).is_empty();
+    assert!(!may_dial(0) && may_dial(1));
+    assert!(after_refusal(Motive::Quota, 60).node(0).stats().dials > 0);
+    // Nobody is left alone for being a duplicate or shutting down.
+    for motive in [Motive::Duplicate, Motive::ShuttingDown] {
+        assert!(after_refusal(motive, 5).node(0).stats().dials > 0);
+    }
+}
+
 /// Host 0 has one place, which host 1 takes.
 fn full_network() -> Network {
     let mut network = Network::new(3);
@@ -186,6 +217,19 @@ fn e7_a_bye_ends_the_link() {
     assert_eq!(network.node(0).stats().byes_received, 1);
     assert!(network.links(0).is_empty());
     assert_eq!(network.count(0, |event| *event == Event::PeerDown { peer: id(1) }), 1);
+}
+
+#[test]
+fn e7_a_link_that_nobody_uses_says_bye_before_it_closes() {
+    let mut network = Network::of_members(19, 1);
+    network.add_raw(&[]);
+    let (link, stream) = network.raw_establish(1, 0);
+    network.run(58 * SECOND);
+    assert_eq!(network.links(0).len(), 1);
+    network.run(3 * SECOND);
+    let heard = messages(&network.raw_received(1, link, stream));
+    assert_eq!(heard.last(), Some(&Message::Bye { motive: Motive::Unspecified }));
+    assert!(network.links(0).is_empty());
 }
 
 #[test]

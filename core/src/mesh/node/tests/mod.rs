@@ -10,6 +10,7 @@ mod joining;
 mod network;
 mod plain;
 mod raw;
+mod registering;
 mod replacing;
 mod streams;
 

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use super::SECOND;
 use super::network::*;
 use super::raw::rpcs;
+use crate::admission;
 use crate::broadcast::{self, Id, Verdict};
 use crate::channel::{self, identify, ping};
 use crate::link::LinkId;
@@ -96,6 +97,47 @@ fn e8_identify_streams_keep_no_stranger() {
     assert!(network.links(0).is_empty());
 }
 
+/// A node with these places, and so many hand-made strangers that have dialled it.
+fn strangers(admission: admission::Config, count: usize) -> Network {
+    let mut network = Network::new(12);
+    network.add(Config { admission, ..native(0, &[]) });
+    network.subscribe(0, "t");
+    for host in 1..=count {
+        network.add_raw(&[]);
+        network.raw_dial(host, 0);
+    }
+    network.run(6 * SECOND);
+    network
+}
+
+fn open_links(network: &mut Network, host: usize) -> usize {
+    network.raw(host).links.values().filter(|link| link.open).count()
+}
+
+#[test]
+fn e8_strangers_have_a_quota_of_their_own() {
+    let admission = admission::Config { strangers_max: 2, ..admission::Config::default() };
+    let mut network = strangers(admission, 4);
+    let open: Vec<usize> = (1..=4).map(|host| open_links(&mut network, host)).collect();
+    assert_eq!(open.iter().sum::<usize>(), 2, "{open:?}");
+    assert_eq!(network.node(0).admission.admitted(), 2);
+    // It keeps no member out.
+    network.add_raw(&[]);
+    network.raw_establish(5, 0);
+    assert_eq!(network.count(0, |event| *event == Event::PeerUp { peer: id(5) }), 1);
+}
+
+#[test]
+fn e8_the_quota_of_strangers_is_the_lowest() {
+    let admission = admission::Config { links_max: 1, outgoing_reserved: 0, ..admission::Config::default() };
+    let mut network = strangers(admission, 1);
+    assert_eq!(open_links(&mut network, 1), 1);
+    network.add_raw(&[]);
+    network.raw_establish(2, 0);
+    assert_eq!(network.count(0, |event| *event == Event::PeerUp { peer: id(2) }), 1);
+    assert_eq!(open_links(&mut network, 1), 0, "the stranger has made room");
+}
+
 #[test]
 fn e8_a_stranger_cannot_begin_the_establishment_any_more() {
     let (mut network, link) = stranger(7);
@@ -162,6 +204,34 @@ fn o3_3_c_a_message_of_a_plain_stranger_is_heard_once_it_is_a_neighbour() {
     network.command(0, Command::Verdict { topic: "t".into(), id: Id([5; 16]), verdict: Verdict::Accept });
     network.run(SECOND);
     assert_eq!(network.delivered(0, b"plain words"), 1);
+}
+
+#[test]
+fn m1_a_solcial_node_takes_part_in_the_topics_of_the_seed_from_the_start() {
+    let mut network = Network::new(10);
+    let listen = alloc::vec![address(0)];
+    network.add(Config { listen, registration: Registration::Open, network_size: 16, ..Config::solcial() });
+    network.run(SECOND);
+    let seed = ["/solcial/content", "/solcial/keyexchange", "/solcial/public", "/solcial/sync"];
+    assert!(network.node(0).topics().eq(seed));
+    network.add_raw(&[rpc::PROTOCOL]);
+    let link = network.raw_dial(1, 0);
+    let stream = network.raw_open(1, link, rpc::PROTOCOL).unwrap();
+    let join = Action::Overlay(overlay::Message::Join { ttl: 3, peer: contact(1), nonce: None });
+    network.raw_send(1, link, stream, rpc::encode_frame("/solcial/public", &join).unwrap());
+    network.run(SECOND);
+    assert!(network.node(0).neighbors("/solcial/public").eq([id(1)]));
+    network.command(0, Command::Leave { token: 3, topic: "/solcial/sync".into() });
+    assert_eq!(network.node(0).topics().count(), 3);
+}
+
+#[test]
+fn a_topic_that_the_configuration_names_twice_is_one() {
+    let mut network = Network::new(11);
+    network.add(Config { topics: ["u", "u"].map(Into::into).into(), ..native(0, &[]) });
+    network.run(SECOND);
+    assert!(network.node(0).topics().eq(["u"]));
+    assert_eq!(network.count(0, |event| matches!(event, Event::Done { .. })), 0);
 }
 
 #[test]

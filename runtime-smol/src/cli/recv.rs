@@ -1,0 +1,438 @@
+//! `pleach recv`: receives a file from whoever knows the password.
+
+use std::collections::VecDeque;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use async_channel::{Receiver, Sender};
+use pleach_core::bob::client::{self, Client, Command, Config, Event};
+use pleach_core::bob::packet::Uid;
+use pleach_core::bob::peer::{self, Stage};
+use pleach_core::bob::{Identity, Name};
+use pleach_smol::store::MemoryStore;
+use pleach_smol::{Handle, Options};
+use serde_json::json;
+use smol::{Executor, Task};
+
+use super::error::{Exit, Failure};
+use super::feed::{self, Feed, Happening};
+use super::output::{Output, escape, to_stderr};
+use super::signals;
+use super::size::Size;
+use super::transfer::progress::Progress;
+use super::transfer::sink::{self, Order};
+use super::transfer::target::{Existing, Mode, Place, Target};
+use super::transfer::{TICK, Waiting, failure, password};
+
+/// The flags of `pleach recv`.
+#[derive(Clone, Debug, clap::Args)]
+#[command(before_long_help = "Examples:\n  pleach recv --relay relay.example\n  \
+                        pleach recv --relay relay.example --password-file code.txt --yes --output downloads/")]
+pub(crate) struct Flags {
+    #[command(flatten)]
+    transfer: super::transfer::Flags,
+    /// Where the file goes: a folder, or the name of a file; - is stdout, where it comes once it is verified
+    /// [default: this folder, under the sender's name]
+    #[arg(short, long, value_name = "PATH")]
+    output: Option<PathBuf>,
+    /// Receive without asking
+    #[arg(short, long)]
+    yes: bool,
+    /// Overwrite a file that is there
+    #[arg(short, long)]
+    force: bool,
+    /// Keep a file that is there, and give the new one a number
+    #[arg(long, conflicts_with = "force")]
+    rename: bool,
+    /// Never ask: fail instead
+    #[arg(long)]
+    no_input: bool,
+    /// The largest file that is taken
+    #[arg(long, value_name = "SIZE", default_value = "1TiB")]
+    max_size: Size,
+}
+
+impl Flags {
+    const fn existing(&self) -> Existing {
+        match (self.force, self.rename) {
+            (true, _) => Existing::Replace,
+            (false, true) => Existing::KeepBoth,
+            (false, false) => Existing::Refuse,
+        }
+    }
+
+    /// What is wrong with the flags together, and what is in the way of the file.
+    fn check(&self, place: &Place, output: Output) -> Result<(), Failure> {
+        if self.no_input && !self.yes {
+            return Err(Failure::new(
+                Exit::Usage,
+                "no-input",
+                "--no-input forbids to ask whether to receive",
+            )
+            .hint("--yes receives without asking"));
+        }
+        if output.json && *place == Place::Stdout {
+            let what = "--json and the file cannot both go to stdout";
+            return Err(Failure::new(Exit::Usage, "stdout-taken", what).hint("choose another --output"));
+        }
+        place.check(self.existing())
+    }
+}
+
+/// What the command's own tasks say.
+#[derive(Debug)]
+enum Word {
+    /// A second has passed.
+    Tick,
+    /// The person's answer; none if nobody is there to give one.
+    Answer(Option<bool>),
+    /// All that was to be written is written, or cannot be.
+    Written(Result<PathBuf, Failure>),
+}
+
+/// What the person is being asked.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Question {
+    None,
+    /// Whether to receive from this sender.
+    Open(Uid),
+    /// The sender is gone; the question is still on the screen.
+    Void,
+}
+
+/// Receives a file.
+pub(crate) async fn run(
+    flags: Flags,
+    output: Output,
+    executor: Arc<Executor<'static>>,
+) -> Result<Exit, Failure> {
+    let signal = signals::watch(&executor);
+    let mode = Mode::usual();
+    let place = Place::of(flags.output.as_deref());
+    flags.check(&place, output)?;
+    let password = match flags.transfer.password.given(output)? {
+        Some(password) => password,
+        None if flags.no_input => return Err(password::missing()),
+        None => password::ask(&signal, output).await?,
+    };
+
+    let mut config = Config::new(flags.transfer.relay(), password);
+    config.size_max = flags.max_size.0;
+    let (handle, task) =
+        feed::launch(Client::new(config), Arc::new(MemoryStore::new()), Options::default(), &executor)?;
+    let feed = Feed::new(handle.clone(), signal);
+    executor.spawn(feed::every(TICK, || Word::Tick, feed.sender())).detach();
+    let mut receiving = Receiving {
+        progress: Progress::new(output, flags.transfer.progress),
+        flags,
+        output,
+        executor,
+        handle: handle.clone(),
+        words: feed.sender(),
+        mode,
+        place,
+        waiting: Waiting::default(),
+        servers: (0, 0),
+        offers: VecDeque::new(),
+        question: Question::None,
+        accepted: None,
+        refused: 0,
+        orders: None,
+        file: None,
+        kept: None,
+        called_off: None,
+    };
+    let ended = receiving.run(&feed).await;
+    // Nobody listens any more: what the tasks still have to say is of no use.
+    drop(feed);
+    // The runtime ends once the last bytes have left; what was half written is removed meanwhile.
+    handle.end();
+    task.await;
+    receiving.stop_writing().await;
+    receiving.conclude(ended?)
+}
+
+/// A file on its way.
+struct Receiving {
+    flags: Flags,
+    output: Output,
+    executor: Arc<Executor<'static>>,
+    handle: Handle<Client>,
+    progress: Progress,
+    words: Sender<Word>,
+    mode: Mode,
+    place: Place,
+    waiting: Waiting,
+    /// How many senders may have the password, and how many have another.
+    servers: (usize, u64),
+    /// Who has the password, and was not asked about yet.
+    offers: VecDeque<(Uid, Identity)>,
+    question: Question,
+    /// Whose file is to be received.
+    accepted: Option<Uid>,
+    /// How many were refused.
+    refused: u64,
+    /// To the task that writes, and the task.
+    orders: Option<(Sender<Order>, Task<()>)>,
+    /// What is being received.
+    file: Option<(String, u64)>,
+    /// Where it was kept.
+    kept: Option<PathBuf>,
+    /// Why it was called off here.
+    called_off: Option<Failure>,
+}
+
+impl Receiving {
+    async fn run(&mut self, feed: &Feed<Client, Word>) -> Result<Result<(), client::Failure>, Failure> {
+        loop {
+            match feed.next().await {
+                Happening::Event(Event::Ended(ended)) => return Ok(ended),
+                Happening::Event(event) => self.heard(event).await?,
+                Happening::Other(Word::Tick) => self.tick(),
+                Happening::Other(Word::Answer(answer)) => self.answered(answer).await?,
+                Happening::Other(Word::Written(Ok(path))) => {
+                    self.kept = Some(path);
+                    self.handle.command(Command::Kept).await?;
+                }
+                Happening::Other(Word::Written(Err(failure))) => self.call_off(failure).await?,
+                Happening::Signal(exit) => self.call_off(Failure::signal(exit)).await?,
+                Happening::Ended => return Err(pleach_smol::Stopped.into()),
+            }
+        }
+    }
+
+    async fn call_off(&mut self, failure: Failure) -> Result<(), Failure> {
+        self.called_off.get_or_insert(failure);
+        Ok(self.handle.command(Command::Cancel).await?)
+    }
+
+    async fn heard(&mut self, event: Event) -> Result<(), Failure> {
+        match event {
+            Event::Stage(stage) => self.stage(stage)?,
+            Event::Known { identity } => tracing::debug!(%identity, "known to the relay"),
+            Event::Servers { present, failed } => {
+                self.servers = (present, failed);
+                self.output.json("senders", json!({"untried": present, "wrong_password": failed}))?;
+            }
+            Event::Offered { server, identity } => {
+                self.output.json("offer", json!({"from": identity.to_string()}))?;
+                self.offers.push_back((server, identity));
+                self.ask().await?;
+            }
+            Event::Withdrawn { server } => self.withdrawn(server).await?,
+            Event::File { name, size } => self.file(&name, size).await?,
+            Event::Content { bytes } => {
+                let length = bytes.len() as u64;
+                self.order(Order::Write(bytes)).await;
+                self.progress.advance(length)?;
+            }
+            Event::Complete { .. } => {
+                self.progress.end()?;
+                self.order(Order::Keep).await;
+            }
+            Event::Ended(_) => {}
+        }
+        Ok(())
+    }
+
+    fn stage(&mut self, stage: Stage) -> Result<(), Failure> {
+        if stage == Stage::WaitPeer {
+            self.waiting.begin();
+        } else if stage > Stage::Authenticate {
+            self.waiting.end();
+            self.progress.pause();
+        }
+        self.progress.stage(stage)?;
+        match stage {
+            Stage::Connect => {
+                self.progress.note(&format!("connecting to the relay {}", self.flags.transfer.relay.place()));
+            }
+            Stage::WaitPeer => self.tick(),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn tick(&mut self) {
+        let Some(seconds) = self.waiting.seconds().filter(|_| self.question == Question::None) else {
+            return;
+        };
+        match self.servers {
+            (0, 0) => self.progress.waiting("relay ok, no sender there yet", seconds, None),
+            (0, failed) => {
+                let state = format!("relay ok, {} so far, none has this password", senders(failed));
+                self.progress.waiting(&state, seconds, Some("compare the password, letter by letter"));
+            }
+            (present, failed) => {
+                let all = failed.saturating_add(present as u64);
+                let state = format!("relay ok, {} so far, {present} still to be tried", senders(all));
+                self.progress.waiting(&state, seconds, None);
+            }
+        }
+    }
+
+    /// Goes on to the next offer, if there is one, no question is open and none was accepted.
+    async fn ask(&mut self) -> Result<(), Failure> {
+        if self.question != Question::None || self.accepted.is_some() {
+            return Ok(());
+        }
+        let Some((server, identity)) = self.offers.pop_front() else { return Ok(()) };
+        if self.flags.yes {
+            self.progress.note(&format!("{identity} has the password"));
+            return self.accept(server).await;
+        }
+        self.question = Question::Open(server);
+        self.progress.pause();
+        to_stderr(&format!("{identity} has the password. Receive its file? [y/N] "));
+        let words = self.words.clone();
+        let asking = async move {
+            let answer = smol::unblock(read_answer).await;
+            // The loop may be over already.
+            let _ = words.send(Word::Answer(answer)).await;
+        };
+        self.executor.spawn(asking).detach();
+        Ok(())
+    }
+
+    async fn answered(&mut self, answer: Option<bool>) -> Result<(), Failure> {
+        let question = std::mem::replace(&mut self.question, Question::None);
+        let server = match (question, answer) {
+            (_, None) => {
+                let what = "nobody is there to say whether to receive";
+                let failure = Failure::new(Exit::Authentication, "refused", what);
+                return self.call_off(failure.hint("--yes receives without asking")).await;
+            }
+            (Question::Open(server), Some(true)) => return self.accept(server).await,
+            (Question::Open(server), Some(false)) => server,
+            (Question::Void | Question::None, Some(_)) => return self.ask().await,
+        };
+        self.refused += 1;
+        self.progress.note("refused; waiting for another sender (Ctrl-C ends)");
+        self.handle.command(Command::Refuse { server }).await?;
+        self.ask().await
+    }
+
+    async fn accept(&mut self, server: Uid) -> Result<(), Failure> {
+        self.accepted = Some(server);
+        Ok(self.handle.command(Command::Accept { server }).await?)
+    }
+
+    async fn withdrawn(&mut self, server: Uid) -> Result<(), Failure> {
+        self.offers.retain(|(offered, _)| *offered != server);
+        if self.question == Question::Open(server) {
+            self.question = Question::Void;
+            self.progress.note("\nthis sender is gone; press Enter to wait for another");
+        }
+        if self.accepted == Some(server) {
+            self.accepted = None;
+            self.progress.note("this sender is gone, or another receiver was faster");
+        }
+        self.ask().await
+    }
+
+    /// Now it is known what comes: prepares for it, or calls it off.
+    async fn file(&mut self, name: &Name, size: u64) -> Result<(), Failure> {
+        let (place, name, existing) = (self.place.clone(), name.clone(), self.flags.existing());
+        let sender_name = escape(name.as_bytes());
+        let target = match smol::unblock(move || Target::create(place, &name, existing)).await {
+            Ok(target) => target,
+            Err(failure) => return self.call_off(failure).await,
+        };
+        let path = target.shown();
+        self.output.json("file", json!({"name": sender_name, "bytes": size, "path": path}))?;
+        let title = if path == sender_name { path.clone() } else { format!("{sender_name} as {path}") };
+        self.progress.note(&format!("receiving {title}, {}", indicatif::HumanBytes(size)));
+        self.progress.begin("receiving", size);
+        let (orders, for_writer) = async_channel::unbounded();
+        let writing = write(target, for_writer, self.mode, self.handle.clone(), self.words.clone());
+        self.orders = Some((orders, self.executor.spawn(writing)));
+        self.file = Some((sender_name, size));
+        Ok(())
+    }
+
+    async fn order(&self, order: Order) {
+        if let Some((orders, _)) = &self.orders {
+            // A writer that failed has said so.
+            let _ = orders.send(order).await;
+        }
+    }
+
+    /// Waits until nothing is written any more; what is not kept is removed.
+    async fn stop_writing(&mut self) {
+        if let Some((orders, writing)) = self.orders.take() {
+            drop(orders);
+            writing.await;
+        }
+    }
+
+    fn conclude(mut self, ended: Result<(), client::Failure>) -> Result<Exit, Failure> {
+        let failure = match (ended, self.kept.take(), self.called_off.take()) {
+            // What came after that does not change that it is here and whole.
+            (_, Some(path), _) => return self.done(&path),
+            (Ok(()), None, reason) => {
+                reason.unwrap_or_else(|| Failure::new(Exit::Bug, "not-kept", "the file was not kept"))
+            }
+            (Err(_), None, Some(reason)) => reason,
+            (Err(failure), None, None) => self.explain(failure),
+        };
+        self.progress.give_up()?;
+        Err(failure)
+    }
+
+    fn done(&self, path: &std::path::Path) -> Result<Exit, Failure> {
+        let path = escape(path.as_os_str().as_encoded_bytes());
+        let (name, bytes) = self.file.clone().unwrap_or_default();
+        self.progress.note(&format!("received {path}: {}; it is verified", self.progress.summary()));
+        if !self.output.json && self.place != Place::Stdout {
+            self.output.result(&path)?;
+        }
+        self.output.end(Exit::Done, None, json!({"name": name, "path": path, "bytes": bytes}))?;
+        Ok(Exit::Done)
+    }
+
+    fn explain(&self, failure: client::Failure) -> Failure {
+        let (_, wrong) = self.servers;
+        match failure {
+            peer::Failure::TimedOut if self.refused > 0 => {
+                let what = format!("refused {}, and no other came in time", senders(self.refused));
+                Failure::new(Exit::Authentication, "refused", what)
+            }
+            peer::Failure::TimedOut if wrong > 0 => {
+                let what = format!("of {} on the relay, none has this password", senders(wrong));
+                Failure::new(Exit::Authentication, "auth-failed", what)
+                    .hint("compare the password, letter by letter")
+            }
+            failure => failure::explain(failure, &self.flags.transfer, failure::of_content),
+        }
+    }
+}
+
+/// Writes what is ordered, and says that room is free again and how it ended.
+async fn write(
+    target: Target,
+    orders: Receiver<Order>,
+    mode: Mode,
+    handle: Handle<Client>,
+    words: Sender<Word>,
+) {
+    let taken = move |bytes| smol::block_on(handle.command(Command::Taken { bytes })).is_ok();
+    let outcome = smol::unblock(move || sink::write(target, &orders, mode, taken)).await;
+    if let Some(outcome) = outcome.transpose() {
+        // The loop may be over already.
+        let _ = words.send(Word::Written(outcome)).await;
+    }
+}
+
+fn senders(count: u64) -> String {
+    if count == 1 { "1 sender".into() } else { format!("{count} senders") }
+}
+
+/// Reads a line from stdin; none if there is nobody to write one. Blocks.
+fn read_answer() -> Option<bool> {
+    let mut line = String::new();
+    match io::stdin().read_line(&mut line) {
+        Ok(0) | Err(_) => None,
+        Ok(_) => Some(matches!(line.trim().to_ascii_lowercase().as_str(), "y" | "yes")),
+    }
+}

@@ -1,0 +1,126 @@
+use super::*;
+
+/// A folder of its own for a test.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("pleach-target-{name}-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&path);
+        fs::create_dir(&path).unwrap();
+        Self(path)
+    }
+
+    fn files(&self) -> Vec<String> {
+        let entries = fs::read_dir(&self.0).unwrap();
+        let mut names: Vec<String> =
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn name(text: &str) -> Name {
+    Name::try_from(text.as_bytes()).unwrap()
+}
+
+fn receive(folder: &Path, existing: Existing) -> Result<PathBuf, Failure> {
+    let mut target = Target::create(Place::Folder(folder.to_owned()), &name("a.tar.gz"), existing)?;
+    target.write(b"new")?;
+    target.keep(Mode::usual())
+}
+
+#[test]
+fn a_file_has_its_name_only_when_it_is_whole() {
+    let scratch = Scratch::new("whole");
+    let mut target = Target::create(Place::of(Some(&scratch.0)), &name("a.txt"), Existing::Refuse).unwrap();
+    target.write(b"con").unwrap();
+    target.write(b"tent").unwrap();
+    let [part] = &scratch.files()[..] else { panic!("{:?}", scratch.files()) };
+    assert!(part.starts_with('.') && part.ends_with(".part") && !part.contains("a.txt"), "{part}");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = fs::metadata(scratch.0.join(part)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+    let path = target.keep(Mode::usual()).unwrap();
+    assert_eq!(path, scratch.0.join("a.txt"));
+    assert_eq!((fs::read(&path).unwrap(), scratch.files()), (b"content".to_vec(), vec!["a.txt".to_owned()]));
+    let usual = File::create(scratch.0.join("usual")).unwrap().metadata().unwrap().permissions();
+    assert_eq!(fs::metadata(&path).unwrap().permissions(), usual);
+}
+
+#[test]
+fn what_is_given_up_leaves_nothing() {
+    let scratch = Scratch::new("given-up");
+    let mut target = Target::create(Place::of(Some(&scratch.0)), &name("a"), Existing::Refuse).unwrap();
+    target.write(b"half").unwrap();
+    drop(target);
+    assert!(scratch.files().is_empty());
+}
+
+#[test]
+fn nothing_is_overwritten_unless_asked_for() {
+    let scratch = Scratch::new("existing");
+    let old = scratch.0.join("a.tar.gz");
+    fs::write(&old, "old").unwrap();
+    let refused = receive(&scratch.0, Existing::Refuse).unwrap_err();
+    assert_eq!((refused.code, refused.exit), ("file-exists", Exit::Local));
+    for number in ["a.tar (1).gz", "a.tar (2).gz"] {
+        assert_eq!(receive(&scratch.0, Existing::KeepBoth).unwrap(), scratch.0.join(number));
+    }
+    assert_eq!(fs::read(&old).unwrap(), b"old");
+    assert_eq!(receive(&scratch.0, Existing::Replace).unwrap(), old);
+    assert_eq!(fs::read(&old).unwrap(), b"new");
+    assert_eq!(scratch.files().len(), 3);
+}
+
+#[test]
+fn who_comes_first_keeps_the_name() {
+    let scratch = Scratch::new("race");
+    let target = Target::create(Place::of(Some(&scratch.0)), &name("a"), Existing::Refuse).unwrap();
+    fs::write(scratch.0.join("a"), "first").unwrap();
+    assert_eq!(target.keep(Mode::usual()).unwrap_err().code, "file-exists");
+    assert_eq!(fs::read(scratch.0.join("a")).unwrap(), b"first");
+    assert_eq!(scratch.files(), ["a"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_is_replaced_and_not_followed() {
+    let scratch = Scratch::new("link");
+    let elsewhere = scratch.0.join("elsewhere");
+    fs::write(&elsewhere, "old").unwrap();
+    std::os::unix::fs::symlink(&elsewhere, scratch.0.join("a.tar.gz")).unwrap();
+    assert_eq!(receive(&scratch.0, Existing::Refuse).unwrap_err().code, "file-exists");
+    let path = receive(&scratch.0, Existing::Replace).unwrap();
+    assert!(path.symlink_metadata().unwrap().is_file());
+    assert_eq!(fs::read(&elsewhere).unwrap(), b"old");
+}
+
+#[test]
+fn an_output_is_a_folder_a_file_or_stdout() {
+    let scratch = Scratch::new("output");
+    let inside = |end: &str| PathBuf::from(format!("{}/{end}", scratch.0.display()));
+    assert_eq!(Place::of(None), Place::Folder(".".into()));
+    assert_eq!(Place::of(None).path(&name("a")), Path::new("a"));
+    assert_eq!(Place::of(Some(&scratch.0)).path(&name("a")), inside("a"));
+    assert_eq!(Place::of(Some(&inside("b"))).path(&name("a")), inside("b"));
+    assert_eq!(Place::of(Some(&inside("b/"))), Place::Folder(inside("b/")));
+    assert_eq!(Place::of(Some(Path::new("-"))), Place::Stdout);
+    let wrong = |output: &Path, existing| Place::of(Some(output)).check(existing).unwrap_err().code;
+    assert_eq!(wrong(&inside("b/"), Existing::Refuse), "no-such-folder");
+    assert_eq!(wrong(&inside("b/c"), Existing::Refuse), "no-such-folder");
+    fs::write(inside("b"), "").unwrap();
+    assert_eq!(wrong(&inside("b"), Existing::Refuse), "file-exists");
+    assert!(Place::of(Some(&inside("b"))).check(Existing::Replace).is_ok());
+    fs::create_dir(inside("a.tar.gz")).unwrap();
+    assert_eq!(receive(&scratch.0, Existing::Replace).unwrap_err().code, "file-exists");
+}

@@ -1,0 +1,182 @@
+//! What breaks in the middle fails clearly on both sides, and leaves no half file.
+
+use std::fs;
+
+use rustix::process::Signal;
+
+use super::{Stage, done, failed};
+use crate::process::Process;
+
+/// A transfer that stands in the middle: the receiver is stopped, and all buffers on the way are full or filling.
+fn in_the_middle(name: &str) -> (Stage, Process, Process) {
+    let stage = Stage::new(name);
+    let sender = stage.send(&stage.large_file(), &["--no-compress"]);
+    let receiver = stage.recv();
+    receiver.json("file");
+    receiver.signal(Signal::STOP);
+    sender.json("progress");
+    (stage, sender, receiver)
+}
+
+#[test]
+fn a_relay_that_dies_in_the_middle_fails_both_and_leaves_no_half_file() {
+    let (mut stage, sender, receiver) = in_the_middle("relay-dies");
+    stage.relay.kill();
+    receiver.signal(Signal::CONT);
+    failed(sender, 5, "interrupted");
+    failed(receiver, 5, "interrupted");
+    assert!(stage.received().is_empty(), "{:?}", stage.received());
+}
+
+#[test]
+fn a_relay_that_dies_while_both_wait_fails_both() {
+    let mut stage = Stage::new("relay-dies-early");
+    let sender = stage.send(&stage.file(b"x"), &[]);
+    let receiver = stage.recv_as("wrong", &["--yes"]);
+    receiver.json_with(|line| line["type"] == "senders" && line["wrong_password"] == 1);
+    stage.relay.kill();
+    failed(sender, 5, "relay-closed");
+    failed(receiver, 5, "relay-closed");
+}
+
+#[test]
+fn a_sender_that_dies_in_the_middle_fails_the_receiver() {
+    let (stage, mut sender, receiver) = in_the_middle("sender-dies");
+    sender.kill();
+    receiver.signal(Signal::CONT);
+    failed(receiver, 5, "interrupted");
+    assert!(stage.received().is_empty(), "{:?}", stage.received());
+}
+
+#[test]
+fn a_receiver_that_dies_in_the_middle_fails_the_sender() {
+    let (stage, sender, mut receiver) = in_the_middle("receiver-dies");
+    receiver.kill();
+    failed(sender, 5, "interrupted");
+    // Who is killed cannot clean up; but nothing has the name of the file.
+    assert!(stage.received().iter().all(|name| name.starts_with(".pleach-")), "{:?}", stage.received());
+}
+
+#[test]
+fn a_sender_that_is_called_off_says_so() {
+    for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
+        let (stage, sender, receiver) = in_the_middle("sender-called-off");
+        sender.signal(signal);
+        receiver.signal(Signal::CONT);
+        failed(sender, code, "called-off");
+        failed(receiver, 8, "cancelled");
+        assert!(stage.received().is_empty(), "{:?}", stage.received());
+    }
+}
+
+#[test]
+fn a_receiver_that_is_called_off_says_so() {
+    for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
+        let (stage, sender, receiver) = in_the_middle("receiver-called-off");
+        receiver.signal(signal);
+        receiver.signal(Signal::CONT);
+        failed(receiver, code, "called-off");
+        failed(sender, 8, "cancelled");
+        assert!(stage.received().is_empty(), "{:?}", stage.received());
+    }
+}
+
+#[test]
+fn a_file_that_shrinks_while_it_is_sent_fails_both() {
+    let (stage, sender, receiver) = in_the_middle("shrinks");
+    fs::File::options().write(true).open(stage.path("a file.bin")).unwrap().set_len(1).unwrap();
+    receiver.signal(Signal::CONT);
+    failed(sender, 7, "file-changed");
+    failed(receiver, 8, "cancelled");
+    assert!(stage.received().is_empty(), "{:?}", stage.received());
+}
+
+/// A sender and a receiver of whom neither has the password of the other.
+fn strangers(name: &str) -> (Stage, Process, Process) {
+    let stage = Stage::new(name);
+    let sender = stage.send(&stage.file(b"first"), &[]);
+    let receiver = stage.recv_as("wrong", &["--yes"]);
+    receiver.json_with(|line| line["type"] == "senders" && line["wrong_password"] == 1);
+    (stage, sender, receiver)
+}
+
+#[test]
+fn a_sender_that_dies_while_it_waits_is_forgotten() {
+    let (stage, mut sender, receiver) = strangers("sender-dies-waiting");
+    sender.kill();
+    let wrong = stage.path("wrong");
+    let file = stage.file(b"second");
+    let first = ["send", "--json", file.to_str().unwrap(), "--password-file", &wrong];
+    let next = Process::start(&stage.scratch.path(""), &stage.arguments(&first, &[]));
+    done(receiver);
+    done(next);
+    assert_eq!(stage.content("a file.bin"), b"second");
+}
+
+#[test]
+fn a_receiver_that_dies_while_it_waits_is_forgotten() {
+    let (stage, sender, mut receiver) = strangers("receiver-dies-waiting");
+    receiver.kill();
+    done(stage.recv());
+    done(sender);
+}
+
+/// A sender and a receiver with the same password; the person at the receiver is asked.
+fn asked(name: &str) -> (Stage, Process, Process) {
+    let stage = Stage::new(name);
+    let sender = stage.send(&stage.file(b"first"), &[]);
+    let receiver = stage.recv_as("password", &[]);
+    receiver.json("offer");
+    sender.stage("confirm");
+    (stage, sender, receiver)
+}
+
+#[test]
+fn a_sender_that_dies_while_the_person_thinks_is_forgotten() {
+    let (stage, mut sender, mut receiver) = asked("sender-dies-asked");
+    sender.kill();
+    receiver.note("this sender is gone");
+    let sender = stage.send(&stage.file(b"second"), &[]);
+    // The first answer is to the question that is void.
+    receiver.say(b"y");
+    receiver.json("offer");
+    receiver.say(b"y");
+    done(receiver);
+    done(sender);
+    assert_eq!(stage.content("a file.bin"), b"second");
+}
+
+#[test]
+fn a_receiver_that_dies_while_the_person_thinks_is_forgotten() {
+    let (stage, sender, mut receiver) = asked("receiver-dies-asked");
+    receiver.kill();
+    sender.stage("wait-peer");
+    done(stage.recv());
+    done(sender);
+}
+
+#[test]
+fn who_waits_in_the_room_for_one_that_died_can_be_called_off() {
+    let (stage, mut sender, mut receiver) = asked("sender-dies-meeting");
+    sender.signal(Signal::STOP);
+    receiver.say(b"y");
+    receiver.stage("meet");
+    sender.kill();
+    receiver.signal(Signal::INT);
+    failed(receiver, 130, "called-off");
+    assert!(stage.received().is_empty());
+}
+
+#[test]
+fn a_receiver_that_dies_with_everything_sent_has_confirmed_nothing() {
+    let stage = Stage::new("receiver-dies-verifying");
+    // Of nothing but zeros, it is so small on the way that all of it fits into the buffers.
+    let sender = stage.send(&stage.large_file(), &[]);
+    let mut receiver = stage.recv();
+    receiver.json("file");
+    receiver.signal(Signal::STOP);
+    sender.stage("verify");
+    receiver.kill();
+    assert_eq!(done(sender)["summary"]["confirmed"], false);
+    assert!(stage.received().iter().all(|name| name.starts_with(".pleach-")), "{:?}", stage.received());
+}

@@ -1,0 +1,99 @@
+//! Who has the password gets the file, if the receiving person wants it.
+
+use rustix::process::Signal;
+
+use super::{Stage, done, failed};
+
+#[test]
+fn a_wrong_password_gets_nothing_is_told_so_and_hurts_nobody() {
+    let stage = Stage::new("wrong");
+    let sender = stage.send(&stage.file(b"secret"), &[]);
+    let wrong = stage.recv_as("wrong", &["--yes", "--timeout", "5s"]);
+    let tried = sender.json("wrong_password");
+    assert_eq!(tried["failures"], 1);
+    assert!(tried["from"].as_str().unwrap().starts_with("127.0.0.1:"), "{tried}");
+    let error = failed(wrong, 4, "auth-failed")["error"].clone();
+    assert_eq!(error["hint"], "compare the password, letter by letter");
+    assert!(stage.received().is_empty());
+    done(stage.recv());
+    done(sender);
+}
+
+#[test]
+fn of_three_receivers_the_one_with_the_password_gets_the_file() {
+    let stage = Stage::new("three");
+    let wrong = [(); 2].map(|()| stage.recv_as("wrong", &["--yes"]));
+    for receiver in &wrong {
+        receiver.stage("wait-peer");
+    }
+    let mut right = stage.recv_as("password", &[]);
+    right.stage("wait-peer");
+    let sender = stage.send(&stage.file(b"for one"), &[]);
+    right.json("offer");
+    // Once the sender is taken, a relay tells the others nothing more.
+    for receiver in &wrong {
+        receiver.json_with(|line| line["type"] == "senders" && line["wrong_password"] == 1);
+    }
+    right.say(b"y");
+    done(right);
+    assert_eq!(done(sender)["summary"]["confirmed"], true);
+    assert_eq!(
+        (stage.received(), stage.content("a file.bin")),
+        (vec!["a file.bin".into()], b"for one".to_vec())
+    );
+    for receiver in wrong {
+        receiver.signal(Signal::INT);
+        failed(receiver, 130, "called-off");
+    }
+}
+
+#[test]
+fn a_refused_sender_waits_for_another_and_the_receiver_too() {
+    let stage = Stage::new("refused");
+    let sender = stage.send(&stage.file(b"x"), &[]);
+    let mut first = stage.recv_as("password", &["--timeout", "60s"]);
+    let offer = first.json("offer");
+    assert!(offer["from"].as_str().unwrap().starts_with("127.0.0.1:"), "{offer}");
+    sender.stage("confirm");
+    first.say(b"n");
+    let mut second = stage.recv_as("password", &[]);
+    second.json("offer");
+    second.say(b"Yes");
+    done(second);
+    done(sender);
+    // The first one waits on, and takes what comes next.
+    let sender = stage.send(&stage.file(b"y"), &["--name", "another"]);
+    first.json("offer");
+    first.say(b"y");
+    done(first);
+    done(sender);
+    assert_eq!(stage.received(), ["a file.bin", "another"]);
+}
+
+#[test]
+fn who_cannot_be_asked_refuses() {
+    let stage = Stage::new("nobody");
+    let _sender = stage.send(&stage.file(b"x"), &[]);
+    let mut receiver = stage.recv_as("password", &[]);
+    drop(receiver.stdin.take());
+    let error = failed(receiver, 4, "refused")["error"].clone();
+    assert_eq!(error["hint"], "--yes receives without asking");
+}
+
+#[test]
+fn who_refused_all_and_waits_no_longer_was_not_unlucky() {
+    let stage = Stage::new("refused-all");
+    let _sender = stage.send(&stage.file(b"x"), &[]);
+    let mut receiver = stage.recv_as("password", &["--timeout", "5s"]);
+    receiver.json("offer");
+    receiver.say(b"no");
+    failed(receiver, 4, "refused");
+}
+
+#[test]
+fn nobody_comes_in_time() {
+    let stage = Stage::new("in-time");
+    let file = stage.file(b"x");
+    failed(stage.send(&file, &["--timeout", "100ms"]), 5, "timed-out");
+    failed(stage.recv_as("password", &["--yes", "--timeout", "100ms"]), 5, "timed-out");
+}
