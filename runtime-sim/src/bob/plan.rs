@@ -268,12 +268,13 @@ impl Planner<'_> {
         let size = SIZES.get(number).map_or(random, |size| u64::from((*size).min(most)));
         let mut content = vec![0; usize::try_from(size).unwrap_or_default()];
         workload.fill_bytes(&mut content);
-        let is_text = workload.next_u32() % 2 == 0;
+        let is_text = workload.next_u32().is_multiple_of(2);
         if is_text {
             // Words of a small alphabet: they compress to half.
             content.iter_mut().for_each(|byte| *byte = b'a' + *byte % 16);
         }
-        let compression = if workload.next_u32() % 2 == 0 { Compression::Level4 } else { Compression::None };
+        let compression =
+            if workload.next_u32().is_multiple_of(2) { Compression::Level4 } else { Compression::None };
         Pair { password: password.into_bytes(), name, content: content.into(), compression }
     }
 
@@ -344,7 +345,7 @@ impl Planner<'_> {
 }
 
 fn how(rng: &mut impl Rng) -> Stop {
-    if rng.next_u32() % 2 == 0 { Stop::Crash } else { Stop::Freeze }
+    if rng.next_u32().is_multiple_of(2) { Stop::Crash } else { Stop::Freeze }
 }
 
 #[cfg(test)]

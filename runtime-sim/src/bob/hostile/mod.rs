@@ -100,19 +100,15 @@ impl Hostile {
 
     fn hear(&mut self, link: LinkId, Packet { uid, body }: Packet, cx: &mut Cx<'_>) {
         let Some(wire) = self.links.get_mut(&link) else { return };
-        match &body {
-            Body::ServerIdentity { identity } | Body::ClientIdentity { identity } => {
-                wire.us = Some(identity.clone());
-            }
-            Body::NewServer { server, public, identity } => {
-                self.heard.servers.insert(*server, (identity.clone(), *public));
-                self.heard.name(identity);
-            }
-            Body::ClientShare { identity, .. } => self.heard.name(identity),
-            Body::Closed { peer } => {
-                self.heard.servers.remove(peer);
-            }
-            _ => {}
+        if let Body::ServerIdentity { identity } | Body::ClientIdentity { identity } = &body {
+            wire.us = Some(identity.clone());
+        } else if let Body::NewServer { server, public, identity } = &body {
+            self.heard.servers.insert(*server, (identity.clone(), *public));
+            self.heard.name(identity);
+        } else if let Body::ClientShare { identity, .. } = &body {
+            self.heard.name(identity);
+        } else if let Body::Closed { peer } = &body {
+            self.heard.servers.remove(peer);
         }
         self.program.answers(link, wire, &self.heard, uid, &body, cx);
     }

@@ -90,7 +90,7 @@ impl Program {
             return self.enters(link, heard, cx);
         }
         // Of two links, one is a server's.
-        let as_server = link.0 % 2 == 0;
+        let as_server = link.0.is_multiple_of(2);
         match self {
             Self::Garbage | Self::SlowDrip | Self::EndlessLine | Self::Crowd => {}
             Self::EndlessPacket => {
@@ -104,9 +104,7 @@ impl Program {
             }
             Self::GuessedUids | Self::Squatter | Self::ForgedIdentity => hello(link, as_server, cx),
             Self::HelloFlood => hello(link, is_server_of_flood(link), cx),
-            Self::WrongRole | Self::GuessesPasswords | Self::AcceptsUnasked | Self::ForgedIdentity => {
-                hello(link, false, cx)
-            }
+            Self::WrongRole | Self::GuessesPasswords | Self::AcceptsUnasked => hello(link, false, cx),
         }
     }
 
@@ -160,7 +158,7 @@ impl Program {
                 let (share, server) = (random(cx), any_server(heard, cx));
                 say(link, server, Body::ClientShare { share, identity: name("10.99.99.1:1") }, cx);
                 if wire.deeds < HELLOS {
-                    hello(link, link.0 % 2 == 0, cx);
+                    hello(link, link.0.is_multiple_of(2), cx);
                 }
             }
             Self::GuessesPasswords => guess_on(link, wire, heard, cx),
@@ -175,7 +173,7 @@ impl Program {
 
 /// One link in six: each of its hellos makes every honest receiver begin a handshake.
 const fn is_server_of_flood(link: LinkId) -> bool {
-    link.0 % 6 == 0
+    link.0.is_multiple_of(6)
 }
 
 #[allow(clippy::expect_used)] // Only with literals.
@@ -200,7 +198,7 @@ fn any_server(heard: &Heard, cx: &mut Cx<'_>) -> Uid {
 
 /// A hello, then handshakes that never end, byte by byte.
 fn drip(link: LinkId, deed: u32, cx: &mut Cx<'_>) {
-    const SCRIPT: &[u8] = b"000001000107abcdefghijklmnopqrstuvwxyz01234510.99.99.2:2\0000305";
+    const SCRIPT: &[u8] = b"000001000107abcdefghijklmnopqrstuvwxyz01234510.99.99.2:2\x00000305";
     let place = deed as usize % SCRIPT.len();
     if let Some(byte) = SCRIPT.get(place) {
         send(link, vec![*byte], cx);

@@ -12,6 +12,9 @@ const PEERS: [(u64, &str, bool); 4] = [
 ];
 const PUBLIC: [u8; 34] = [9; 34];
 
+/// On which link which bytes.
+type Said = Vec<(u64, Vec<u8>)>;
+
 fn packet(uid: u16, kind: u8, body: &[u8]) -> Vec<u8> {
     [format!("{uid:04x}{kind:02x}").as_bytes(), body].concat()
 }
@@ -100,7 +103,7 @@ fn a_packet_that_reaches_somebody_else_is_noticed() {
 #[test]
 fn every_false_packet_is_noticed() {
     let announcement = |uid: &[u8], public: &[u8], name: &[u8]| packet(0, 4, &[uid, public, name].concat());
-    let cases: Vec<(&str, Vec<(u64, Vec<u8>)>, Vec<(u64, Vec<u8>)>)> = vec![
+    let cases: Vec<(&str, Said, Said)> = vec![
         ("in the name of another client", vec![(12, share())], vec![(11, shared_by(3))]),
         ("in the name of nobody", vec![(12, share())], vec![(11, shared_by(9))]),
         ("never said", vec![], vec![(11, shared_by(2))]),
