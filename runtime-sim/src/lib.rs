@@ -7,6 +7,9 @@
 //!                                    net:   whole machines, byte streams, hosts, clocks
 //! ```
 //!
+//! That is a [`broadcast`]; [`bob`] is another workload on [`net`], with a plan and checks of its own. Each workload is a
+//! kind of [`scenario`].
+//!
 //! Time is virtual and jumps from event to event ([`queue`]). Randomness is split by purpose ([`rng`]), so that a
 //! change in one place shifts nothing elsewhere. Everything that happens is folded into a [`digest`]: two runs of one
 //! scenario and seed give the same one.

@@ -53,19 +53,34 @@ const ROOM_LISTENER: ListenerId = ListenerId(1);
 /// How exactly faults hit the moment that they wait for.
 const STRIDE: Duration = Duration::from_millis(10);
 
+/// Links that a handshake passes from the moment that a share is passed on until its end is known there: to the sender,
+/// back, to the receiver, back, and once more to the sender.
+const LEGS: u32 = 6;
+
 /// Runs a scenario with a seed.
 pub fn run(scenario: &BobRelay, seed: u64, watch: &mut dyn FnMut(Progress)) -> Outcome<Summary> {
     let plan = Plan::new(scenario, seed);
-    let mut drive = Drive::new(scenario, seed, &plan);
+    let (summary, broken) = drive(scenario, seed, &plan, relay_config(scenario), watch);
+    let missed = scenario.misses(&summary);
+    Outcome { summary, broken, missed }
+}
+
+/// Carries out the plan. The figures, and what is broken.
+fn drive(
+    scenario: &BobRelay,
+    seed: u64,
+    plan: &Plan,
+    relay: relay::Config,
+    watch: &mut dyn FnMut(Progress),
+) -> (Summary, Vec<String>) {
+    let mut drive = Drive::new(scenario, seed, plan, relay);
     for (at, step) in &plan.steps {
         drive.advance(*at, watch);
         drive.step(*step);
     }
     drive.stage = Stage::Drain;
     drive.advance(plan.end, watch);
-    let (summary, broken) = drive.finish();
-    let missed = scenario.misses(&summary);
-    Outcome { summary, broken, missed }
+    drive.finish()
 }
 
 /// How the relay is configured.
@@ -117,10 +132,10 @@ enum Doom {
 }
 
 impl<'a> Drive<'a> {
-    fn new(scenario: &'a BobRelay, seed: u64, plan: &'a Plan) -> Self {
+    fn new(scenario: &'a BobRelay, seed: u64, plan: &'a Plan, config: relay::Config) -> Self {
         let mut net = Net::new(seed, scenario.latency(seed), scenario.dead_dials);
-        let config = relay_config(scenario);
-        let checks = Checks::new(&config.guessing, &server::Guesses::default());
+        let checks =
+            Checks::new(&config.guessing, &server::Guesses::default(), scenario.latency_max() * LEGS);
         let relay = Relay::new(config);
         let relay = match scenario.relay {
             Conduct::Honest => Actor::Relay(Box::new(relay)),

@@ -22,7 +22,7 @@ const SLOW_UNTAKEN: usize = 16 << 10;
 const TURNS: u32 = 40;
 
 /// How a peer of this scenario reaches the relay.
-fn relay(scenario: &BobRelay) -> peer::Relay {
+const fn relay(scenario: &BobRelay) -> peer::Relay {
     let mut relay = peer::Relay::new(link::Address::Socket(HANDSHAKE), link::Address::Socket(ROOM));
     relay.wait_timeout = Some(scenario.wait());
     relay

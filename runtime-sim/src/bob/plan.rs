@@ -219,7 +219,8 @@ impl Planner<'_> {
         let (sender, receiver, third) = (comes(), comes(), comes() + APART);
         let thinks = Duration::from_millis(200) + up_to(&mut rng, Duration::from_secs(3));
         let is_slow = traits.slow.contains(&number);
-        let pause = is_slow.then(|| Duration::from_millis(100) + up_to(&mut rng, Duration::from_millis(900)));
+        let pause = Duration::from_millis(100) + up_to(&mut rng, Duration::from_millis(900));
+        let pause = is_slow.then_some(pause);
         let pair = self.exchange(number, &mut rng);
 
         let is_shared = traits.shared.iter().position(|shared| *shared == number);
@@ -267,12 +268,13 @@ impl Planner<'_> {
         let size = SIZES.get(number).map_or(random, |size| u64::from((*size).min(most)));
         let mut content = vec![0; usize::try_from(size).unwrap_or_default()];
         workload.fill_bytes(&mut content);
-        let is_text = workload.next_u32() % 2 == 0;
+        let is_text = workload.next_u32().is_multiple_of(2);
         if is_text {
             // Words of a small alphabet: they compress to half.
             content.iter_mut().for_each(|byte| *byte = b'a' + *byte % 16);
         }
-        let compression = if workload.next_u32() % 2 == 0 { Compression::Level4 } else { Compression::None };
+        let compression =
+            if workload.next_u32().is_multiple_of(2) { Compression::Level4 } else { Compression::None };
         Pair { password: password.into_bytes(), name, content: content.into(), compression }
     }
 
@@ -343,7 +345,7 @@ impl Planner<'_> {
 }
 
 fn how(rng: &mut impl Rng) -> Stop {
-    if rng.next_u32() % 2 == 0 { Stop::Crash } else { Stop::Freeze }
+    if rng.next_u32().is_multiple_of(2) { Stop::Crash } else { Stop::Freeze }
 }
 
 #[cfg(test)]

@@ -1,1 +1,100 @@
+use super::*;
 
+fn scenario(settings: &[&str]) -> BobRelay {
+    let settings: Vec<_> = settings.iter().map(|setting| (*setting).to_owned()).collect();
+    BobRelay::parse("bob-relay.toml", include_str!("../../scenarios/bob-relay.toml"), &settings).unwrap()
+}
+
+fn outcome(settings: &[&str], seed: u64) -> Outcome<Summary> {
+    run(&scenario(settings), seed, &mut |_| {})
+}
+
+fn good(settings: &[&str], seed: u64) -> Summary {
+    let outcome = outcome(settings, seed);
+    assert!(outcome.is_good(), "seed {seed}: {:?} {:?}", outcome.broken, outcome.missed);
+    outcome.summary
+}
+
+#[test]
+fn the_same_seed_gives_the_same_digest_and_figures() {
+    let settings = ["pairs=6", "faults=50%"];
+    let one = good(&settings, 4);
+    assert_eq!(one, good(&settings, 4));
+    assert_ne!(one.digest, good(&settings, 5).digest);
+}
+
+#[test]
+fn calm_pairs_all_complete_and_everything_was_checked() {
+    let calm = ["hostile=0", "faults=0", "pairs=12"];
+    let summary = good(&calm, 1);
+    assert_eq!((summary.transfers_complete, summary.undisturbed, summary.squatted), (12, 12, 0));
+    assert_eq!((summary.rooms, summary.refused), (12, 1));
+    // Each pair has two keys, found out by running its handshake again.
+    assert_eq!(summary.checked.keys, 24);
+    assert_eq!(summary.checked.people, 24 + 1 + 1 + 2);
+    assert_eq!(summary.checked.tables, 5);
+    assert!(summary.checked.waits > 100 && summary.checked.uids == 28, "{:?}", summary.checked);
+    // The content and what goes with it, both ways counted.
+    let content: usize = summary.transfers.iter().map(|transfer| transfer.bytes).sum();
+    assert!(summary.checked.searched_bytes > content as u64 / 2, "{:?}", summary.checked);
+    assert!(summary.transfers.iter().all(|transfer| transfer.took_ms.is_some()));
+}
+
+/// What the relay sheds has a counter each: no program is in vain.
+#[test]
+fn every_hostile_program_leaves_its_mark_and_hurts_nobody() {
+    let summary = good(&["faults=0", "own_address_rooms=true"], 2);
+    assert_eq!((summary.transfers_complete, summary.hostile_heard), (24, 13));
+    for mark in [
+        "malformed",
+        "hellos_excessive",
+        "hellos_ignored",
+        "dropped_direction",
+        "dropped_unknown",
+        "dropped_role",
+        "dropped_identity",
+        "dropped_unagreed",
+        "guesses_failed",
+        "guesses_delayed",
+        "lines_unknown",
+        "lines_too_long",
+        "refused",
+        "reported",
+    ] {
+        assert!(summary.relay.get(mark).is_some_and(|count| *count > 0), "{mark}: {:?}", summary.relay);
+    }
+}
+
+#[test]
+fn a_lying_relay_delivers_nothing_and_both_sides_fail() {
+    let summary = good(&["relay=lying", "faults=0", "hostile=0", "pairs=12"], 3);
+    assert_eq!((summary.transfers_complete, summary.transfers_failed), (0, 12));
+    assert_eq!((summary.rooms, summary.unconfirmed), (12, 0));
+}
+
+#[test]
+fn a_relay_that_stops_leaves_nobody_waiting_for_ever() {
+    for seed in 0..4 {
+        let summary = good(&["relay_crash=true", "hostile=0"], seed);
+        assert!(summary.transfers_failed > 0 && summary.crashed + summary.frozen > 0);
+        assert_eq!(summary.checked.tables, 0, "there is no relay to look at");
+    }
+}
+
+#[test]
+fn silent_hosts_and_slow_readers_are_survived() {
+    let summary = good(&["dead_dials=silent", "slow=100%", "pairs=8", "faults=25%"], 6);
+    assert!(summary.transfers_complete >= 4 && summary.complete_ms.max > 1000, "{:?}", summary.complete_ms);
+}
+
+/// Planted: a relay that lets clients use the names of others. Hostile ones then make honest ones wait at the senders,
+/// who count failures by name, and the check notices.
+#[test]
+fn a_relay_without_its_protection_against_forged_names_is_caught() {
+    let scenario = scenario(&["faults=0"]);
+    let plan = Plan::new(&scenario, 0);
+    let mut config = relay_config(&scenario);
+    config.own_identity_only = false;
+    let broken = drive(&scenario, 0, &plan, config, &mut |_| {}).1;
+    assert!(broken.iter().any(|what| what.contains("a handshake at a sender")), "{broken:?}");
+}

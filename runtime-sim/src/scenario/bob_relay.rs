@@ -16,7 +16,7 @@ scenario! {
         /// Honest pairs, each with a password of its own: 1 to 500. Default 24.
         #[serde(default = "default::pairs")]
         pub pairs: u32,
-        /// Hostile peers, each with another program in turn: 0 to 200. Default 12.
+        /// Hostile peers, each with another program in turn: 0 to 200. Default 13.
         #[serde(default = "default::hostile")]
         pub hostile: u32,
         /// Over what time pairs come. Default 60 000.
@@ -166,7 +166,7 @@ mod default {
         24
     }
     pub(super) const fn hostile() -> u32 {
-        12
+        13
     }
     pub(super) const fn arrive_ms() -> u64 {
         60_000

@@ -136,3 +136,69 @@ fn expectations_follow_the_kind_of_run() {
     assert!(stable.expectations().iter().any(|bounds| bounds.last10_per_flood.is_some()));
     assert!(many.expectations().iter().all(|bounds| bounds.last10_per_flood.is_none()));
 }
+
+#[test]
+fn each_workload_has_keys_of_its_own_and_the_shared_ones() {
+    let kind = |text: &str| Scenario::parse("mine.toml", text, &[]);
+    assert!(matches!(kind("workload = \"broadcast\"\nnodes = 10\nmessages = 2"), Ok(Scenario::Broadcast(_))));
+    let Ok(Scenario::BobRelay(bob)) = kind("workload = \"bob-relay\"\ndead_dials = \"silent\"") else {
+        panic!("it is of another kind")
+    };
+    assert_eq!((bob.pairs, bob.hostile, bob.dead_dials), (24, 13, DeadDials::Silent));
+    assert_eq!((bob.latency_min_ms, bob.latency_max_ms), (10, 50));
+    let refused = |text: &str| kind(text).expect_err("it is wrong").to_string();
+    for (text, parts) in [
+        ("workload = \"bob-relay\"\nnodes = 10", ["line 2", "nodes", "pairs", "dead_dials"]),
+        ("nodes = 10\nmessages = 2\npairs = 3", ["line 3", "pairs", "payload_bytes", "dead_dials"]),
+        ("nodes = 10\nworkload = \"bob\"", ["line 2", "bob", "broadcast", "bob-relay"]),
+        (
+            "workload = \"bob-relay\"\n[expect]\nrmr_last10 = {}",
+            ["line 3", "rmr_last10", "undisturbed_complete", "rooms"],
+        ),
+    ] {
+        for part in parts {
+            assert!(refused(text).contains(part), "{part} is not in {}", refused(text));
+        }
+    }
+}
+
+#[test]
+fn the_workload_of_a_scenario_cannot_be_set() {
+    let error = refused(SMALL, &["workload=bob-relay"]);
+    assert!(error.contains("--set workload=bob-relay") && error.contains("cannot be set"), "{error}");
+}
+
+#[test]
+fn values_of_a_relay_out_of_range_are_named() {
+    let refused = |setting: &str| {
+        let text = "workload = \"bob-relay\"";
+        BobRelay::parse("mine.toml", text, &[setting.to_owned()]).expect_err("it is wrong").to_string()
+    };
+    for (setting, part) in [
+        ("pairs=0", "between 1 and 500"),
+        ("hostile=201", "between 0 and 200"),
+        ("faults=110%", "a share from 0 to 1"),
+        ("relay=crooked", "`honest` or `lying`"),
+        ("relay_crash=perhaps", "a boolean"),
+        ("wait_ms=1", "between 1000 and 3600000"),
+    ] {
+        assert!(refused(setting).contains(part), "{setting}: {}", refused(setting));
+    }
+}
+
+#[test]
+fn what_is_expected_of_a_relay_follows_its_conduct() {
+    let bounds = |settings: &[&str]| {
+        let settings: Vec<_> = settings.iter().map(|setting| (*setting).to_owned()).collect();
+        let Ok(Scenario::BobRelay(scenario)) = Scenario::load("bob-relay", &settings) else {
+            panic!("it is of another kind")
+        };
+        let all = scenario.expectations();
+        let complete = all.iter().find_map(|bounds| bounds.undisturbed_complete).and_then(|range| range.min);
+        let most = all.iter().find_map(|bounds| bounds.transfers_complete).and_then(|range| range.max);
+        (complete, most)
+    };
+    assert_eq!(bounds(&[]), (Some(1.0), None));
+    assert_eq!(bounds(&["relay=lying"]), (None, Some(0.0)));
+    assert_eq!(bounds(&["relay_crash=true"]), (None, None));
+}

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::Broken;
 use crate::bob::plan::{Pair, Part, Person};
+use crate::clock::millis;
 
 /// What became of somebody.
 #[derive(Clone, Debug)]
@@ -98,7 +99,10 @@ pub(in crate::bob) fn judge(
         match &fate.ended {
             None if fate.stopped => {}
             None => say(format!("{part:?} has not ended")),
-            Some((at, _)) if *at > deadline => say(format!("{part:?} ended at {at:?}, not by {deadline:?}")),
+            Some((at, _)) if *at > deadline => {
+                let late = millis(deadline, *at);
+                say(format!("{part:?} ended {late} ms too late"));
+            }
             Some(_) => {}
         }
         match (&fate.ended, part) {
@@ -126,7 +130,8 @@ pub(in crate::bob) fn judge(
     if confirmed > kept && !stopped {
         say("a receiver is said to have the file, and has not".to_owned());
     }
-    if circumstances.lied_to && kept + sent > 0 {
+    // What was sent to somebody who stopped may be lost without anybody's knowledge.
+    if circumstances.lied_to && (kept + confirmed > 0 || sent > 0 && !stopped) {
         say("the relay changed the file, and it was taken for whole".to_owned());
     }
     let result = match (kept > 0, confirmed > 0, sent > 0) {
@@ -188,6 +193,9 @@ mod tests {
         assert_eq!(judged(&of(failed(), failed()), true, true), (Ending::Failed, 0));
         assert_eq!(judged(&of(failed(), kept(b"content")), true, false), (Ending::Unconfirmed, 0));
         assert_eq!(judged(&of(SENT_BLINDLY, failed()), true, false), (Ending::Lost, 0));
+        let mut lost = of(SENT_BLINDLY, None);
+        lost[1].stopped = true;
+        assert_eq!(judged(&lost, true, true), (Ending::Lost, 0));
         let mut crashed = of(None, failed());
         crashed[0].stopped = true;
         assert_eq!(judged(&crashed, true, false), (Ending::Failed, 0));

@@ -13,6 +13,7 @@ use pleach_core::link::LinkId;
 
 use super::Broken;
 use super::packet::{Packet, Parser};
+use crate::clock::millis;
 
 /// What a peer is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -41,8 +42,10 @@ struct Line {
     remote: SocketAddr,
     from_peer: Parser,
     to_peer: Parser,
-    /// What it has said hello as, with the parameters of the last hello.
-    hello: Option<(Role, Vec<u8>)>,
+    /// What it has said hello as.
+    role: Option<Role>,
+    /// The parameters of its last hello, and of those that came with it in one piece.
+    publics: Vec<Vec<u8>>,
     uid: Option<u16>,
     /// What may be passed on: to which link, of which kind, which body, and how often.
     licences: BTreeMap<(LinkId, u8, Vec<u8>), u64>,
@@ -68,7 +71,8 @@ impl Hall {
             remote,
             from_peer: Parser::default(),
             to_peer: Parser::default(),
-            hello: None,
+            role: None,
+            publics: Vec::new(),
             uid: None,
             licences: BTreeMap::new(),
             has_accepted: false,
@@ -85,13 +89,16 @@ impl Hall {
     pub(super) fn received(&mut self, link: LinkId, bytes: &[u8]) -> Vec<Passage> {
         let Some(line) = self.links.get_mut(&link) else { return Vec::new() };
         let mut said = Vec::new();
+        let before = line.publics.len().saturating_sub(1);
+        line.publics.drain(..before);
         for packet in line.from_peer.push(bytes) {
             let Packet { uid, kind, body } = packet;
             match kind {
-                0x00 if !matches!(line.hello, Some((Role::Client, _))) => {
-                    line.hello = Some((Role::Server, body));
+                0x00 if line.role != Some(Role::Client) => {
+                    line.role = Some(Role::Server);
+                    line.publics.push(body);
                 }
-                0x01 if line.hello.is_none() => line.hello = Some((Role::Client, body)),
+                0x01 if line.role.is_none() => line.role = Some(Role::Client),
                 _ => {
                     if let Some(to) = self.uids.get(&uid).copied() {
                         *line.licences.entry((to, kind, body)).or_default() += 1;
@@ -119,7 +126,7 @@ impl Hall {
             return self.broken.note(|| format!("{name} was registered, and nobody has that address"));
         };
         let role = if is_server { Role::Server } else { Role::Client };
-        if line.hello.as_ref().is_none_or(|(said, _)| *said != role) {
+        if line.role != Some(role) {
             self.broken.note(|| format!("uid {uid:04x} was registered as a {role:?}, and has not said so"));
         }
         if line.uid.is_some() {
@@ -172,7 +179,8 @@ impl Hall {
             };
             if let Some(wrong) = wrong {
                 let (kind, to) = (packet.kind, self.links.get(&link).map(|line| line.remote));
-                self.broken.note(|| format!("{at:?}: packet {kind:02x} to {to:?}: {wrong}"));
+                let (at, to) = (millis(Instant::ORIGIN, at), to.map(|to| to.to_string()).unwrap_or_default());
+                self.broken.note(|| format!("packet {kind:02x} to {to} at {at} ms: {wrong}"));
             }
         }
         passed
@@ -182,9 +190,9 @@ impl Hall {
     fn of_peer(&mut self, to: LinkId, packet: &Packet) -> Result<Passage, String> {
         let Packet { uid, kind, body } = packet;
         let from = *self.uids.get(uid).ok_or(format!("nobody has uid {uid:04x}, whose packet it is"))?;
-        let addressee = self.links.get(&to).and_then(|line| line.hello.as_ref().map(|(role, _)| *role));
+        let addressee = self.links.get(&to).and_then(|line| line.role);
         let sender = self.links.get_mut(&from).ok_or("its sender is gone")?;
-        let role = sender.hello.as_ref().map(|(role, _)| *role);
+        let role = sender.role;
         let is_servers = matches!(kind, 0x06 | 0x08);
         let is_clients = matches!(kind, 0x05 | 0x07 | 0x0a);
         match (role, addressee) {
@@ -207,7 +215,7 @@ impl Hall {
     /// A packet in the relay's own name: what is wrong with it.
     fn of_relay(&mut self, at: Instant, to: LinkId, packet: &Packet) -> Option<String> {
         let line = self.links.get(&to)?;
-        let role = line.hello.as_ref().map(|(role, _)| *role);
+        let role = line.role;
         match packet.kind {
             0x02 | 0x03 => {
                 let wanted = if packet.kind == 0x02 { Role::Server } else { Role::Client };
@@ -241,10 +249,11 @@ impl Hall {
         let server =
             packet.uid_at(0).and_then(|uid| self.uids.get(&uid)).and_then(|link| self.links.get(link));
         let Some(line) = server else { return Some("it announces nobody".to_owned()) };
-        let Some((Role::Server, public)) = &line.hello else {
+        if line.role != Some(Role::Server) {
             return Some("it announces a peer that is no server".to_owned());
-        };
-        let is_its_public = packet.body.get(4..38) == Some(public.as_slice());
+        }
+        let public = packet.body.get(4..38).unwrap_or_default();
+        let is_its_public = line.publics.iter().any(|said| said == public);
         let is_its_name = packet.name() == Some(line.remote.to_string().as_bytes());
         (!is_its_public || !is_its_name).then(|| "it announces a server falsely".to_owned())
     }

@@ -102,8 +102,12 @@ pub(super) struct Checks {
 }
 
 impl Checks {
-    /// With the pauses that the relay and the senders have configured.
-    pub(super) fn new(relay: &relay::Guessing, sender: &server::Guesses) -> Self {
+    /// With the pauses that the relay and the senders have configured. A handshake is under way for at most so long.
+    pub(super) fn new(relay: &relay::Guessing, sender: &server::Guesses, under_way: Duration) -> Self {
+        // A sender answers many in turn, a microsecond apart.
+        let turns = Duration::from_millis(1);
+        let at_relay = (relay.pause, relay.pause_max);
+        let at_sender = (sender.delay, sender.delay_max);
         Self {
             people: BTreeMap::new(),
             hall: Hall::default(),
@@ -111,14 +115,8 @@ impl Checks {
             rooms: Rooms::default(),
             secrets: Secrets::default(),
             keys: 0,
-            at_relay: Waits::new("a handshake at the relay", Duration::ZERO, relay.pause, relay.pause_max),
-            // A sender answers many in turn, a microsecond apart.
-            at_sender: Waits::new(
-                "a handshake at a sender",
-                Duration::from_millis(1),
-                sender.delay,
-                sender.delay_max,
-            ),
+            at_relay: Waits::new("a handshake at the relay", Duration::ZERO, under_way, at_relay),
+            at_sender: Waits::new("a handshake at a sender", turns, under_way, at_sender),
             senders: BTreeMap::new(),
         }
     }

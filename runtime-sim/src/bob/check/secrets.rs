@@ -41,7 +41,7 @@ impl Secrets {
     }
 
     /// How many secrets are looked for.
-    pub(super) fn len(&self) -> u64 {
+    pub(super) const fn len(&self) -> u64 {
         self.secrets.len() as u64
     }
 

@@ -8,7 +8,7 @@ use pleach_core::bob::packet::Uid;
 use pleach_core::bob::{Compression, Identity};
 
 fn checks() -> Checks {
-    Checks::new(&relay::Guessing::default(), &server::Guesses::default())
+    Checks::new(&relay::Guessing::default(), &server::Guesses::default(), Duration::ZERO)
 }
 
 fn pair() -> Pair {

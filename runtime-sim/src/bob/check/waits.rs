@@ -7,6 +7,7 @@ use std::time::Duration;
 use pleach_core::Instant;
 
 use super::Broken;
+use crate::clock::millis;
 
 /// The checker of one kind of place: where a `W` asks a `P`, from some address.
 #[derive(Debug)]
@@ -14,6 +15,8 @@ pub(super) struct Waits<P, W> {
     what: &'static str,
     /// Without any failure.
     slack: Duration,
+    /// How long a handshake may be under way: it counts as one that fails until it has ended.
+    under_way: Duration,
     /// The first pause after a failure, which doubles, and the longest.
     pause: Duration,
     pause_max: Duration,
@@ -29,12 +32,13 @@ impl<P: Copy + Ord, W: Copy + Ord> Waits<P, W> {
     pub(super) const fn new(
         what: &'static str,
         slack: Duration,
-        pause: Duration,
-        pause_max: Duration,
+        under_way: Duration,
+        (pause, pause_max): (Duration, Duration),
     ) -> Self {
         Self {
             what,
             slack,
+            under_way,
             pause,
             pause_max,
             tried: BTreeMap::new(),
@@ -70,7 +74,7 @@ impl<P: Copy + Ord, W: Copy + Ord> Waits<P, W> {
         let tried = self.tried.get(&(place, address.to_vec())).copied().unwrap_or_default();
         let pauses = (0..tried.saturating_sub(1)).map(|failures| {
             let doubled = self.pause.saturating_mul(1_u32.checked_shl(failures).unwrap_or(u32::MAX));
-            doubled.min(self.pause_max)
+            doubled.min(self.pause_max) + self.under_way
         });
         let allowed = pauses.fold(self.slack, Duration::saturating_add);
         let waited = at.since(since);
@@ -78,7 +82,8 @@ impl<P: Copy + Ord, W: Copy + Ord> Waits<P, W> {
             let what = self.what;
             let from = address.escape_ascii().to_string();
             self.broken.note(|| {
-                format!("{at:?}: {what} of {from}, which has tried {tried} times, waited {waited:?} of {allowed:?}")
+                let at = millis(Instant::ORIGIN, at);
+                format!("{what} of {from}, which has tried {tried} times, waited {waited:?} of {allowed:?}, until {at} ms")
             });
         }
     }
@@ -93,7 +98,8 @@ mod tests {
     }
 
     fn waits() -> Waits<u8, u8> {
-        Waits::new("a handshake", Duration::from_millis(1), Duration::from_secs(1), Duration::from_secs(60))
+        let pauses = (Duration::from_secs(1), Duration::from_secs(60));
+        Waits::new("a handshake", Duration::from_millis(1), Duration::from_millis(200), pauses)
     }
 
     #[test]
@@ -108,12 +114,15 @@ mod tests {
         waits.answered(at(3), 1, 2);
         assert_eq!(waits.checked, 3);
         let broken = waits.broken.into_vec();
-        assert_eq!(broken, ["3000us: a handshake of 5.6.7.8, which has tried 1 times, waited 3ms of 1ms"]);
+        assert_eq!(
+            broken,
+            ["a handshake of 5.6.7.8, which has tried 1 times, waited 3ms of 1ms, until 3 ms"]
+        );
     }
 
     #[test]
     fn those_behind_one_address_wait_for_its_failures_and_no_longer() {
-        for (ms, fine) in [(3001, true), (3002, false)] {
+        for (ms, fine) in [(3401, true), (3402, false)] {
             let mut waits = waits();
             for who in 0..3 {
                 waits.asked(at(0), 1, who, b"1.2.3.4");

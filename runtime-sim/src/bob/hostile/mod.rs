@@ -23,6 +23,8 @@ pub(in crate::bob) use program::Program;
 const PACE: Duration = Duration::from_millis(100);
 /// Drawn on top of it.
 const PACE_SPREAD: Duration = Duration::from_millis(400);
+/// Dials at once.
+const DIALS: usize = 6;
 /// Names that are remembered.
 const NAMES: usize = 64;
 
@@ -98,19 +100,15 @@ impl Hostile {
 
     fn hear(&mut self, link: LinkId, Packet { uid, body }: Packet, cx: &mut Cx<'_>) {
         let Some(wire) = self.links.get_mut(&link) else { return };
-        match &body {
-            Body::ServerIdentity { identity } | Body::ClientIdentity { identity } => {
-                wire.us = Some(identity.clone());
-            }
-            Body::NewServer { server, public, identity } => {
-                self.heard.servers.insert(*server, (identity.clone(), *public));
-                self.heard.name(identity);
-            }
-            Body::ClientShare { identity, .. } => self.heard.name(identity),
-            Body::Closed { peer } => {
-                self.heard.servers.remove(peer);
-            }
-            _ => {}
+        if let Body::ServerIdentity { identity } | Body::ClientIdentity { identity } = &body {
+            wire.us = Some(identity.clone());
+        } else if let Body::NewServer { server, public, identity } = &body {
+            self.heard.servers.insert(*server, (identity.clone(), *public));
+            self.heard.name(identity);
+        } else if let Body::ClientShare { identity, .. } = &body {
+            self.heard.name(identity);
+        } else if let Body::Closed { peer } = &body {
+            self.heard.servers.remove(peer);
         }
         self.program.answers(link, wire, &self.heard, uid, &body, cx);
     }
@@ -150,9 +148,8 @@ impl Machine for Hostile {
     fn handle_timeout(&mut self, cx: &mut Cx<'_>) {
         self.next = Some(cx.now() + PACE + up_to(cx.rng(), PACE_SPREAD));
         for is_room in [false, true] {
-            if self.count(is_room) < self.program.links(is_room) {
-                self.dial(is_room, cx);
-            }
+            let missing = self.program.links(is_room).saturating_sub(self.count(is_room));
+            (0..missing.min(DIALS)).for_each(|_| self.dial(is_room, cx));
         }
         for (link, wire) in self.links.iter_mut().filter(|(_, wire)| wire.is_open) {
             self.program.acts(*link, wire, &self.heard, cx);

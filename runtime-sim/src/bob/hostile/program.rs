@@ -8,6 +8,8 @@ use pleach_core::rng::{below, index, pick};
 
 use super::{Cx, Heard, Wire, random, say, send};
 
+/// Names that are used at once.
+const FORGED: usize = 16;
 /// How often somebody may say hello again.
 const HELLOS: u32 = 8;
 
@@ -38,11 +40,13 @@ pub(in crate::bob) enum Program {
     Squatter,
     /// Never ends the line that names a room.
     EndlessLine,
+    /// Takes as many links as it gets, and says nothing.
+    Crowd,
 }
 
 impl Program {
     /// Every one.
-    pub(in crate::bob) const ALL: [Self; 12] = [
+    pub(in crate::bob) const ALL: [Self; 13] = [
         Self::Garbage,
         Self::SlowDrip,
         Self::EndlessPacket,
@@ -55,6 +59,7 @@ impl Program {
         Self::ForgedIdentity,
         Self::Squatter,
         Self::EndlessLine,
+        Self::Crowd,
     ];
 
     /// The programs in turn.
@@ -71,9 +76,10 @@ impl Program {
             (Self::EndlessLine, true) => 2,
             (Self::Squatter, true) => 8,
             (_, true) => 0,
+            (Self::Crowd, false) => 300,
             (Self::HelloFlood, false) => 6,
             (Self::GuessesPasswords, false) => 4,
-            (Self::Squatter | Self::GuessedUids | Self::NeverReads, false) => 2,
+            (Self::Squatter | Self::GuessedUids | Self::NeverReads | Self::ForgedIdentity, false) => 2,
             (_, false) => 1,
         }
     }
@@ -84,9 +90,9 @@ impl Program {
             return self.enters(link, heard, cx);
         }
         // Of two links, one is a server's.
-        let as_server = link.0 % 2 == 0;
+        let as_server = link.0.is_multiple_of(2);
         match self {
-            Self::Garbage | Self::SlowDrip | Self::EndlessLine => {}
+            Self::Garbage | Self::SlowDrip | Self::EndlessLine | Self::Crowd => {}
             Self::EndlessPacket => {
                 let mut bytes = b"000107".to_vec();
                 bytes.extend(random::<32>(cx));
@@ -96,12 +102,9 @@ impl Program {
                 hello(link, as_server, cx);
                 cx.emit(Link::Pause { link });
             }
-            Self::GuessedUids | Self::Squatter => hello(link, as_server, cx),
-            Self::WrongRole
-            | Self::HelloFlood
-            | Self::GuessesPasswords
-            | Self::AcceptsUnasked
-            | Self::ForgedIdentity => hello(link, false, cx),
+            Self::GuessedUids | Self::Squatter | Self::ForgedIdentity => hello(link, as_server, cx),
+            Self::HelloFlood => hello(link, is_server_of_flood(link), cx),
+            Self::WrongRole | Self::GuessesPasswords | Self::AcceptsUnasked => hello(link, false, cx),
         }
     }
 
@@ -129,6 +132,7 @@ impl Program {
             (Self::AcceptsUnasked, Body::NewServer { server, .. }) => {
                 say(link, *server, Body::Accepted, cx);
             }
+            (Self::ForgedIdentity, Body::NewServer { server, .. }) => forge(link, *server, heard, cx),
             (Self::GuessesPasswords, Body::ServerShare { share, validator }) => {
                 let (Some(us), Some((them, _))) = (wire.us.clone(), heard.servers.get(&uid)) else { return };
                 let guess = wire.guesses.entry(uid).or_default();
@@ -149,26 +153,27 @@ impl Program {
             Self::EndlessPacket => send(link, vec![b'1'; 48], cx),
             Self::WrongRole => wrong_role(link, any_server(heard, cx), cx),
             Self::GuessedUids => guessed_uids(link, cx),
-            Self::HelloFlood => (0..4).for_each(|_| hello(link, false, cx)),
+            Self::HelloFlood => (0..4).for_each(|_| hello(link, is_server_of_flood(link), cx)),
             Self::NeverReads => {
                 let (share, server) = (random(cx), any_server(heard, cx));
                 say(link, server, Body::ClientShare { share, identity: name("10.99.99.1:1") }, cx);
                 if wire.deeds < HELLOS {
-                    hello(link, link.0 % 2 == 0, cx);
+                    hello(link, link.0.is_multiple_of(2), cx);
                 }
             }
             Self::GuessesPasswords => guess_on(link, wire, heard, cx),
             Self::AcceptsUnasked => accept_unasked(link, heard, cx),
-            Self::ForgedIdentity => {
-                let Some(identity) = pick(cx.rng(), &heard.names).cloned() else { return };
-                let (share, server) = (random(cx), any_server(heard, cx));
-                say(link, server, Body::ClientShare { share, identity }, cx);
-            }
+            Self::ForgedIdentity => forge(link, any_server(heard, cx), heard, cx),
             Self::Squatter if wire.is_room => squat(link, wire.deeds, cx),
-            Self::Squatter => {}
+            Self::Squatter | Self::Crowd => {}
             Self::EndlessLine => send(link, vec![b'7'; 24], cx),
         }
     }
+}
+
+/// One link in six: each of its hellos makes every honest receiver begin a handshake.
+const fn is_server_of_flood(link: LinkId) -> bool {
+    link.0.is_multiple_of(6)
 }
 
 #[allow(clippy::expect_used)] // Only with literals.
@@ -193,7 +198,7 @@ fn any_server(heard: &Heard, cx: &mut Cx<'_>) -> Uid {
 
 /// A hello, then handshakes that never end, byte by byte.
 fn drip(link: LinkId, deed: u32, cx: &mut Cx<'_>) {
-    const SCRIPT: &[u8] = b"000001000107abcdefghijklmnopqrstuvwxyz01234510.99.99.2:2\0000305";
+    const SCRIPT: &[u8] = b"000001000107abcdefghijklmnopqrstuvwxyz01234510.99.99.2:2\x00000305";
     let place = deed as usize % SCRIPT.len();
     if let Some(byte) = SCRIPT.get(place) {
         send(link, vec![*byte], cx);
@@ -232,6 +237,14 @@ fn guessed_uids(link: LinkId, cx: &mut Cx<'_>) {
         if let Some(body) = pick(cx.rng(), &bodies).cloned() {
             say(link, Uid(uid), body, cx);
         }
+    }
+}
+
+/// Begins handshakes under everybody's name.
+fn forge(link: LinkId, server: Uid, heard: &Heard, cx: &mut Cx<'_>) {
+    for identity in heard.names.iter().rev().take(FORGED).cloned() {
+        let share = random(cx);
+        say(link, server, Body::ClientShare { share, identity }, cx);
     }
 }
 

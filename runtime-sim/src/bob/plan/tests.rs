@@ -103,6 +103,6 @@ fn steps_are_in_order_and_every_deadline_lies_before_the_end() {
 fn a_draw_in_one_place_shifts_nothing_elsewhere() {
     let one = plan(&["hostile=0"], 7);
     let other = plan(&["hostile=20", "slow=0"], 7);
-    assert_eq!(one.pairs, other.pairs);
-    assert_ne!(one.pairs, plan(&["hostile=0"], 8).pairs);
+    assert!(one.pairs == other.pairs);
+    assert!(one.pairs != plan(&["hostile=0"], 8).pairs);
 }

@@ -12,6 +12,9 @@ const PEERS: [(u64, &str, bool); 4] = [
 ];
 const PUBLIC: [u8; 34] = [9; 34];
 
+/// On which link which bytes.
+type Said = Vec<(u64, Vec<u8>)>;
+
 fn packet(uid: u16, kind: u8, body: &[u8]) -> Vec<u8> {
     [format!("{uid:04x}{kind:02x}").as_bytes(), body].concat()
 }
@@ -100,7 +103,7 @@ fn a_packet_that_reaches_somebody_else_is_noticed() {
 #[test]
 fn every_false_packet_is_noticed() {
     let announcement = |uid: &[u8], public: &[u8], name: &[u8]| packet(0, 4, &[uid, public, name].concat());
-    let cases: Vec<(&str, Vec<(u64, Vec<u8>)>, Vec<(u64, Vec<u8>)>)> = vec![
+    let cases: Vec<(&str, Said, Said)> = vec![
         ("in the name of another client", vec![(12, share())], vec![(11, shared_by(3))]),
         ("in the name of nobody", vec![(12, share())], vec![(11, shared_by(9))]),
         ("never said", vec![], vec![(11, shared_by(2))]),
@@ -142,6 +145,23 @@ fn a_peer_that_is_gone_may_be_said_to_be_gone() {
     hall.received(LinkId(15), &packet(0, 1, b""));
     hall.registered(1, false, b"10.0.4.1:5");
     assert_eq!(hall.broken.into_vec(), [""; 0]);
+}
+
+#[test]
+fn a_server_is_announced_with_its_last_parameters() {
+    let announcement =
+        |public: u8| packet(0, 4, &[b"0001".as_slice(), &[public; 34], b"10.0.1.1:1\0"].concat());
+    let hello = |public: u8| packet(0, 0, &[public; 34]);
+    let mut hall = hall();
+    // Two in one piece are announced one after the other.
+    hall.received(LinkId(11), &[hello(2), hello(3)].concat());
+    hall.sent(NOW, LinkId(12), &announcement(2));
+    hall.sent(NOW, LinkId(12), &announcement(3));
+    hall.received(LinkId(11), &hello(4));
+    hall.sent(NOW, LinkId(12), &announcement(4));
+    assert!(hall.broken.clone().into_vec().is_empty());
+    hall.sent(NOW, LinkId(12), &announcement(2));
+    assert_eq!(hall.broken.into_vec().len(), 1);
 }
 
 #[test]
