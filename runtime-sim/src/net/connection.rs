@@ -8,7 +8,7 @@ use pleach_core::link::{Cause, How, LinkId};
 use pleach_core::rng::below;
 use rand_core::Rng;
 
-use super::Segment;
+use super::segment::Segment;
 
 /// Bytes that may be on their way or unread at the other end, as with a socket buffer.
 const WINDOW: usize = 64 * 1024;

@@ -10,6 +10,8 @@
 pub mod adapt;
 mod connection;
 mod host;
+mod observe;
+mod segment;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -28,6 +30,8 @@ use crate::rng::{Domain, stream};
 use connection::{Connection, Side};
 use host::Host;
 pub use host::address;
+pub use observe::{Observer, Traffic};
+use segment::Segment;
 
 /// What becomes of dials to hosts that are gone.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
@@ -47,54 +51,6 @@ pub enum Stop {
     Crash,
     /// Its links stay open and say nothing more.
     Freeze,
-}
-
-/// Who watches a run: hears events and answers the questions of the network's own kind.
-pub trait Observer<E, A, Q> {
-    /// A node reported something.
-    fn event(&mut self, at: Instant, node: u32, event: E);
-
-    /// A node asked something; `None` never answers.
-    fn asked(&mut self, at: Instant, node: u32, question: Q) -> Option<A>;
-
-    /// Something passed between a node's machine and one of its links. What a call makes a machine send and report
-    /// comes in that order.
-    fn traffic(&mut self, _at: Instant, _node: u32, _traffic: &Traffic<'_>) {}
-}
-
-/// What passes between a machine and its links: for checks that trust no machine.
-#[derive(Clone, Copy, Debug)]
-pub enum Traffic<'a> {
-    /// A link stands.
-    Opened {
-        /// Which.
-        link: LinkId,
-        /// Who opened it.
-        via: Via,
-        /// The other end's address.
-        remote: SocketAddr,
-        /// The host at the other end.
-        peer: u32,
-    },
-    /// Bytes came.
-    Received {
-        /// From which link.
-        link: LinkId,
-        /// The bytes.
-        bytes: &'a Bytes,
-    },
-    /// The machine sent bytes.
-    Sent {
-        /// On which link.
-        link: LinkId,
-        /// The bytes.
-        bytes: &'a Bytes,
-    },
-    /// A link, or a dial, is gone.
-    Closed {
-        /// Which.
-        link: LinkId,
-    },
 }
 
 /// What happened, over all hosts.
@@ -142,25 +98,6 @@ enum Happening<I> {
         to: Side,
         what: Segment,
     },
-}
-
-/// What travels on a connection, or what its own host says of it.
-#[derive(Debug)]
-enum Segment {
-    Open,
-    Accepted,
-    Refused,
-    Bytes(Bytes),
-    /// So much was read at the other end: room to send more.
-    Read(usize),
-    Finish,
-    Reset,
-    /// To the own end: so much has left.
-    Written(usize),
-    /// To the own end: the machine reads again.
-    Resumed,
-    /// To the own end: it is closed.
-    Closed(Cause),
 }
 
 impl<C, A, E, Q, M> Net<M>
@@ -564,37 +501,6 @@ where
         });
         if over {
             self.connections.remove(&id);
-        }
-    }
-}
-
-impl Segment {
-    const fn size(&self) -> u64 {
-        match self {
-            Self::Bytes(bytes) => bytes.len() as u64,
-            Self::Read(count) | Self::Written(count) => *count as u64,
-            Self::Open
-            | Self::Accepted
-            | Self::Refused
-            | Self::Finish
-            | Self::Reset
-            | Self::Resumed
-            | Self::Closed(_) => 0,
-        }
-    }
-
-    const fn kind(&self) -> u8 {
-        match self {
-            Self::Open => 2,
-            Self::Accepted => 3,
-            Self::Refused => 4,
-            Self::Bytes(_) => 5,
-            Self::Read(_) => 6,
-            Self::Finish => 7,
-            Self::Reset => 8,
-            Self::Written(_) => 9,
-            Self::Closed(_) => 10,
-            Self::Resumed => 11,
         }
     }
 }

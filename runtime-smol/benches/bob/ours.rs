@@ -56,7 +56,12 @@ async fn send(handle: &Handle<Server>, bytes: u64) {
                 assert!(result.expect("it was sent").confirmed);
                 return;
             }
-            _ => {}
+            server::Event::Stage(_)
+            | server::Event::Known { .. }
+            | server::Event::WrongPassword { .. }
+            | server::Event::Agreed { .. }
+            | server::Event::Accepted { .. }
+            | server::Event::Sent { .. } => {}
         }
     }
 }
@@ -75,7 +80,11 @@ async fn receive(handle: &Handle<Client>) -> u64 {
                 result.expect("it was received");
                 break;
             }
-            _ => continue,
+            client::Event::Stage(_)
+            | client::Event::Known { .. }
+            | client::Event::Servers { .. }
+            | client::Event::Withdrawn { .. }
+            | client::Event::File { .. } => continue,
         };
         handle.command(answer).await.expect("it runs");
     }
