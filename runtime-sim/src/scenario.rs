@@ -1,7 +1,7 @@
 //! Scenarios: what is simulated, written in TOML, with what is expected of it.
 //!
 //! The key `workload` says of which kind a scenario is. Each kind is a type of its own, with its keys and those that
-//! all have ([`keys`]); a key of another kind is an error that names the accepted ones.
+//! all have; a key of another kind is an error that names the accepted ones.
 
 pub mod bob_relay;
 pub mod broadcast;

@@ -15,12 +15,11 @@ pub struct Summary {
     pub undisturbed: usize,
     /// Pairs whose file came over, as both know.
     pub transfers_complete: usize,
-    /// Of the undisturbed pairs.
-    #[serde(skip)]
-    pub undisturbed_complete: usize,
     /// Pairs whose file did not come over, or whose sender cannot know.
     pub transfers_failed: usize,
-    /// Of those, pairs whose receiver has the file, and whose sender cannot know.
+    /// Of those, undisturbed ones.
+    pub undisturbed_failed: usize,
+    /// Of those that failed, pairs whose receiver has the file, and whose sender cannot know.
     pub unconfirmed: usize,
     /// Hosts that crashed, hostile ones left out.
     pub crashed: usize,
@@ -96,20 +95,14 @@ impl Times {
 }
 
 impl Summary {
-    /// Of the undisturbed pairs the share whose file came over; none if there was no such pair.
-    #[must_use]
-    pub fn undisturbed_complete(&self) -> Option<f64> {
-        (self.undisturbed > 0).then(|| self.undisturbed_complete as f64 / self.undisturbed as f64)
-    }
-
     /// Adds a pair.
     pub(super) fn add(&mut self, transfer: Transfer) {
         let is_complete = transfer.end == Ending::Complete;
         self.pairs += 1;
         self.undisturbed += usize::from(transfer.undisturbed);
         self.transfers_complete += usize::from(is_complete);
-        self.undisturbed_complete += usize::from(is_complete && transfer.undisturbed);
         self.transfers_failed += usize::from(!is_complete);
+        self.undisturbed_failed += usize::from(!is_complete && transfer.undisturbed);
         self.unconfirmed += usize::from(transfer.end == Ending::Unconfirmed);
         self.transfers.push(transfer);
     }
@@ -122,7 +115,6 @@ mod tests {
     #[test]
     fn a_transfer_that_nobody_confirmed_has_not_completed() {
         let mut summary = Summary::default();
-        assert_eq!(summary.undisturbed_complete(), None);
         for (end, undisturbed) in [
             (Ending::Complete, true),
             (Ending::Failed, true),
@@ -135,7 +127,7 @@ mod tests {
         }
         assert_eq!((summary.pairs, summary.transfers_complete, summary.transfers_failed), (5, 2, 3));
         assert_eq!((summary.unconfirmed, summary.undisturbed), (1, 2));
-        assert_eq!(summary.undisturbed_complete(), Some(0.5));
+        assert_eq!(summary.undisturbed_failed, 1);
     }
 
     #[test]

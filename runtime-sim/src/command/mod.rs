@@ -154,9 +154,11 @@ fn refuse(which: &Which, wrong: &ScenarioError) -> Exit {
         ScenarioError::Invalid { .. } => {
             (Exit::Config, "invalid-scenario", "the scenarios of pleach-sim list are examples".to_owned())
         }
-        ScenarioError::BadSetting { .. } => {
-            (Exit::Usage, "bad-setting", "keys are those of the scenario file: --set nodes=1000".to_owned())
-        }
+        ScenarioError::BadSetting { .. } => (
+            Exit::Usage,
+            "bad-setting",
+            "keys are those of the scenario file, as in --set nodes=1000 or --set pairs=50".to_owned(),
+        ),
     };
     error(which.json, exit, code, &wrong.to_string(), &hint)
 }

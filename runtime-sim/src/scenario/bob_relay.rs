@@ -133,8 +133,8 @@ bounds! {
     transfers_complete: |summary| Some(summary.transfers_complete as f64),
     /// Pairs whose file did not.
     transfers_failed: |summary| Some(summary.transfers_failed as f64),
-    /// Of the pairs that no fault and no stranger touched, the share whose file came over.
-    undisturbed_complete: |summary| summary.undisturbed_complete(),
+    /// Pairs that no fault and no stranger touched, and whose file did not come over.
+    undisturbed_failed: |summary| Some(summary.undisturbed_failed as f64),
     /// Handshakes of senders with somebody who had another password.
     wrong_password: |summary| Some(summary.wrong_password as f64),
     /// Offers that were refused.

@@ -153,7 +153,7 @@ fn each_workload_has_keys_of_its_own_and_the_shared_ones() {
         ("nodes = 10\nworkload = \"bob\"", ["line 2", "bob", "broadcast", "bob-relay"]),
         (
             "workload = \"bob-relay\"\n[expect]\nrmr_last10 = {}",
-            ["line 3", "rmr_last10", "undisturbed_complete", "rooms"],
+            ["line 3", "rmr_last10", "undisturbed_failed", "rooms"],
         ),
     ] {
         for part in parts {
@@ -194,11 +194,11 @@ fn what_is_expected_of_a_relay_follows_its_conduct() {
             panic!("it is of another kind")
         };
         let all = scenario.expectations();
-        let complete = all.iter().find_map(|bounds| bounds.undisturbed_complete).and_then(|range| range.min);
+        let failed = all.iter().find_map(|bounds| bounds.undisturbed_failed).and_then(|range| range.max);
         let most = all.iter().find_map(|bounds| bounds.transfers_complete).and_then(|range| range.max);
-        (complete, most)
+        (failed, most)
     };
-    assert_eq!(bounds(&[]), (Some(1.0), None));
+    assert_eq!(bounds(&[]), (Some(0.0), None));
     assert_eq!(bounds(&["relay=lying"]), (None, Some(0.0)));
     assert_eq!(bounds(&["relay_crash=true"]), (None, None));
 }

@@ -34,7 +34,13 @@ pub(super) fn line(summary: &Summary) -> String {
 
 fn people_rows(summary: &Summary) -> Vec<Row> {
     vec![
-        ("pairs", format!("{}, of which {} undisturbed", summary.pairs, summary.undisturbed)),
+        (
+            "pairs",
+            format!(
+                "{}, of which {} undisturbed ({} of them failed)",
+                summary.pairs, summary.undisturbed, summary.undisturbed_failed
+            ),
+        ),
         (
             "transfers",
             format!(
