@@ -33,8 +33,8 @@ const WORTH_A_WORD: u64 = 10;
 #[command(before_long_help = "Examples:\n  pleach relay --listen [::]:9000\n  \
                         pleach relay --listen 192.0.2.1:9000 --secure-port 9001 --admin 127.0.0.1:9100")]
 pub(crate) struct Flags {
-    /// Where senders and receivers connect. By default only those of this machine can: [::]:9000 or 0.0.0.0:9000 opens
-    /// it to all. Port 0 takes a free one
+    /// Where senders and receivers connect. By default only those of this machine can: `[::]:9000` opens it to all. Port 0
+    /// takes a free one
     #[arg(long, value_name = "ADDR", env = "PLEACH_RELAY_LISTEN", default_value = "127.0.0.1:9000")]
     listen: Host,
     /// The port, at the same address, where files pass; 0 takes a free one
