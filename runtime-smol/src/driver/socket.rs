@@ -16,7 +16,7 @@ use super::writer::WriteQueue;
 const WRITTEN_PER_TURN_MAX: usize = 256 * 1024;
 
 /// A piece that fills this part of the buffer is a large one.
-const LARGE: usize = 4;
+const LARGE: usize = 16;
 
 /// A connected socket.
 #[derive(Debug)]
