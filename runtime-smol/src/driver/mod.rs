@@ -7,14 +7,15 @@
 //! ```
 //!
 //! The runtime is the single owner of everything; nothing is locked and nothing is handed from task to task. The reactor
-//! wakes it with a token for each socket that became ready. In a turn each ready link has one piece of at most 64 KiB
-//! read, the machine hears it, and what it sent is written once, for all links, at the end of the turn.
+//! wakes it with a token for each socket that became ready. A turn has a few rounds: in each, every ready link has one piece
+//! of at most 64 KiB read, the machine hears it, and what it sent is written once, for all links, at the end of the round.
 //!
 //! # Limits
 //!
 //! [`Options`] names them: bytes that wait for a peer that does not read, events that wait for the embedder, questions
 //! under way, time for a last flush, and the descriptors of the process. [`Stats`] counts what was shed.
 
+mod buffers;
 mod cause;
 mod descriptors;
 mod dial;

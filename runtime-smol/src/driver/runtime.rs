@@ -11,7 +11,6 @@ use std::task::{Context, Poll};
 
 use async_channel::Receiver;
 use async_io::Async;
-use bytes::Bytes;
 use getrandom::SysRng;
 use pleach_core::Driver;
 use pleach_core::deadline::{Deadlines, earliest};
@@ -22,6 +21,7 @@ use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
 use smol::stream::Stream;
 
+use super::buffers::Buffers;
 use super::cause::cause_of;
 use super::dial::{Connected, Dial};
 use super::handle::{Channels, Control, connect};
@@ -33,17 +33,15 @@ use super::wake::{Token, Wakeups};
 use super::{Handle, LinkMachine, Options, Stats, View};
 use crate::store::Store;
 
-/// A piece read from a link, at most.
-const PIECE_MAX: usize = 64 * 1024;
-/// A piece of this length or more is handed on in the buffer it was read into; a shorter one is copied, so that what the
-/// machine keeps costs what it weighs (T-17).
-const LENT_FROM: usize = PIECE_MAX / 4;
 /// Commands taken in a turn.
 const COMMANDS_PER_TURN: usize = 64;
-/// Links accepted in a turn by one listener.
-const ACCEPTS_PER_TURN: usize = 64;
+/// Links accepted in a round by one listener.
+const ACCEPTS_PER_ROUND: usize = 64;
+/// Times in a turn that those are served who are ready, before the reactor is asked who else is: asking costs several
+/// system calls, and a busy link is ready again at once.
+const ROUNDS_PER_TURN: usize = 4;
 /// Times that a machine may answer `Written` with more to write, before the others have their turn.
-const FLUSHES_PER_TURN: usize = 4;
+const FLUSHES_PER_ROUND: usize = 4;
 
 /// One machine on real sockets. Made by [`Runtime::new`]; does nothing until [`Runtime::run`] is polled.
 pub struct Runtime<N: LinkMachine> {
@@ -66,8 +64,7 @@ pub struct Runtime<N: LinkMachine> {
     pub(super) dirty: BTreeSet<LinkId>,
     /// What the machine is to hear next.
     pub(super) inputs: VecDeque<Input<N::Command, N::Answer>>,
-    /// Where the next piece is read into; empty after it was handed on.
-    buffer: Vec<u8>,
+    buffers: Buffers,
     next_accepted: u64,
     state: State,
 }
@@ -121,7 +118,7 @@ impl<N: LinkMachine> Runtime<N> {
             deadlines: Deadlines::new(),
             dirty: BTreeSet::new(),
             inputs: VecDeque::new(),
-            buffer: Vec::new(),
+            buffers: Buffers::default(),
             next_accepted: LinkId::ACCEPTED,
             state: State::Running,
         };
@@ -136,23 +133,26 @@ impl<N: LinkMachine> Runtime<N> {
 
     /// One turn. Everything in it is bounded; what remains wakes the task again.
     fn turn(&mut self, control: Pin<&mut Receiver<Control<N>>>, cx: &mut Context<'_>) -> Poll<()> {
-        self.wakeups.take(cx.waker(), &mut self.ready);
         self.take_commands(control, cx);
         match self.state {
             State::Over => return Poll::Ready(()),
-            State::Frozen => {
-                self.ready.clear();
-                return Poll::Pending;
-            }
+            State::Frozen => return Poll::Pending,
             State::Running | State::Ending => {}
         }
         self.run_deadlines();
-        let mut ready = std::mem::take(&mut self.ready);
-        for token in ready.drain(..) {
-            self.serve(token);
+        for _ in 0..ROUNDS_PER_TURN {
+            self.wakeups.take(cx.waker(), &mut self.ready);
+            let is_quiet = self.ready.is_empty();
+            let mut ready = std::mem::take(&mut self.ready);
+            for token in ready.drain(..) {
+                self.serve(token);
+            }
+            self.ready = ready;
+            self.flush_all();
+            if is_quiet {
+                break;
+            }
         }
-        self.ready = ready;
-        self.flush_all();
         if !self.dirty.is_empty() {
             cx.waker().wake_by_ref();
         }
@@ -287,15 +287,14 @@ impl<N: LinkMachine> Runtime<N> {
 
     fn read(&mut self, id: LinkId) {
         let Some(Place::Open(link)) = self.links.get_mut(&id) else { return };
-        self.buffer.resize(PIECE_MAX, 0);
-        let received = link.read(&mut self.buffer);
+        let received = link.read(self.buffers.next());
         let (closing, over) = (link.is_closing(), link.is_over());
         match received {
             Received::Nothing => {}
             Received::Bytes(count) => {
                 count_by(&mut self.stats.received_bytes, count);
                 if !closing {
-                    let bytes = self.piece(count);
+                    let bytes = self.buffers.piece(count);
                     self.feed(Input::Received { link: id, bytes });
                 }
             }
@@ -310,16 +309,6 @@ impl<N: LinkMachine> Runtime<N> {
             }
             Received::Failed(error) => self.close(id, cause_of(&error)),
         }
-    }
-
-    /// The first `count` bytes of the buffer.
-    fn piece(&mut self, count: usize) -> Bytes {
-        if count < LENT_FROM {
-            return Bytes::copy_from_slice(self.buffer.get(..count).unwrap_or_default());
-        }
-        let mut whole = std::mem::take(&mut self.buffer);
-        whole.truncate(count);
-        Bytes::from(whole)
     }
 
     fn dialled(&mut self, id: LinkId, result: Result<Connected, Cause>) {
@@ -344,7 +333,7 @@ impl<N: LinkMachine> Runtime<N> {
         if self.deadlines.get(&Due::Accept(id)).is_some() {
             return;
         }
-        for _ in 0..ACCEPTS_PER_TURN {
+        for _ in 0..ACCEPTS_PER_ROUND {
             let Some(listener) = self.listeners.get(&id) else { return };
             match listener.accept(&self.options.descriptors) {
                 Accepted::Nobody => return,
@@ -377,7 +366,7 @@ impl<N: LinkMachine> Runtime<N> {
 
     /// Writes what waits on every link that has something, and tells the machine what left.
     fn flush_all(&mut self) {
-        for _ in 0..FLUSHES_PER_TURN {
+        for _ in 0..FLUSHES_PER_ROUND {
             let dirty = std::mem::take(&mut self.dirty);
             if dirty.is_empty() {
                 return;

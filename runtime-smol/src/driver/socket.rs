@@ -12,8 +12,8 @@ use socket2::SockRef;
 use super::descriptors::Permit;
 use super::writer::WriteQueue;
 
-/// Bytes written to one link in a turn, at most, before others have theirs.
-const WRITTEN_PER_TURN_MAX: usize = 256 * 1024;
+/// Bytes written to one link at once, at most, before others have theirs.
+const WRITTEN_AT_ONCE_MAX: usize = 256 * 1024;
 
 /// A piece that fills this part of the buffer is a large one.
 const LARGE: usize = 16;
@@ -73,8 +73,8 @@ impl Link {
         }
     }
 
-    /// Reads one piece, as large as `buffer` at most; what remains comes in a later turn, for which the link wakes
-    /// itself, after the others have had theirs (T-18).
+    /// Reads one piece, as large as `buffer` at most; what remains comes in a later round, for which the link
+    /// wakes itself, after the others have had theirs (T-18).
     pub(super) fn read(&mut self, buffer: &mut [u8]) -> Received {
         if self.read_ended || (self.paused && !self.closing) {
             return Received::Nothing;
@@ -94,7 +94,7 @@ impl Link {
                 }
                 Ok(count) => {
                     // A small piece has emptied the socket; whatever comes now, the reactor reports. Behind a large one
-                    // there mostly is more by the next turn, and looking costs less than being told.
+                    // there mostly is more by the next round, and looking costs less than being told.
                     self.readable = count >= buffer.len() / LARGE;
                     self.await_more();
                     return Received::Bytes(count);
@@ -118,11 +118,11 @@ impl Link {
         self.queue.len()
     }
 
-    /// Writes until the socket takes no more, or its share of the turn is used up. Says how many bytes left.
+    /// Writes until the socket takes no more, or its share is used up. Says how many bytes left.
     pub(super) fn flush(&mut self) -> io::Result<usize> {
         let mut total = 0;
         while !self.queue.is_empty() {
-            if total >= WRITTEN_PER_TURN_MAX {
+            if total >= WRITTEN_AT_ONCE_MAX {
                 self.waker.wake_by_ref();
                 return Ok(total);
             }
