@@ -5,6 +5,7 @@ mod files;
 mod local;
 mod passwords;
 mod relays;
+mod steps;
 
 use std::fs;
 use std::path::{Path, PathBuf};
