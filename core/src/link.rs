@@ -153,7 +153,7 @@ pub enum Cause {
     AddressUnusable,
     /// A limit of the driver (descriptors, memory).
     Exhausted,
-    /// The address is of a kind that this driver does not serve.
+    /// The address is of a kind that this driver, or the system that it runs on, does not serve.
     Unsupported,
     /// Anything else that the operating system reported.
     Other,

@@ -10,6 +10,9 @@ pub(super) fn cause_of(error: &Error) -> Cause {
     if is_exhaustion(error) {
         return Cause::Exhausted;
     }
+    if Errno::from_io_error(error) == Some(Errno::AFNOSUPPORT) {
+        return Cause::Unsupported;
+    }
     #[allow(clippy::wildcard_enum_match_arm)] // the kinds of std grow with every release
     match error.kind() {
         ErrorKind::ConnectionRefused => Cause::Refused,
@@ -35,11 +38,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn running_out_of_descriptors_is_told_from_other_failures() {
+    fn what_a_person_can_mend_is_told_from_other_failures() {
         assert_eq!(cause_of(&Error::from(Errno::MFILE)), Cause::Exhausted);
         assert_eq!(cause_of(&Error::from(Errno::CONNREFUSED)), Cause::Refused);
         assert_eq!(cause_of(&Error::from(Errno::ADDRINUSE)), Cause::AddressInUse);
         assert_eq!(cause_of(&Error::from(Errno::NETUNREACH)), Cause::Unreachable);
+        assert_eq!(cause_of(&Error::from(Errno::AFNOSUPPORT)), Cause::Unsupported);
         assert_eq!(cause_of(&Error::other("?")), Cause::Other);
     }
 }

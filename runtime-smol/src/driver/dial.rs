@@ -1,4 +1,4 @@
-//! Dials: name lookup, then each address in turn, until one connects.
+//! Dials: name lookup, then the addresses in their order, each with a head start, until one connects.
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -6,35 +6,50 @@ use std::io;
 use std::net::{SocketAddr, TcpStream};
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
-use async_io::Async;
+use async_io::{Async, Timer};
 use pleach_core::link::{Address, Cause};
 use rustix::io::Errno;
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::cause::cause_of;
-use super::descriptors::Permit;
+use super::descriptors::{Descriptors, Permit};
 use super::questions::{self, Lookup};
 
 /// Addresses of one name that are tried.
 const ADDRESSES_MAX: usize = 8;
+/// An address that has not answered by then shares the race with the next one (RFC 8305, section 5): one that drops what is
+/// sent to it would use up all the time that the machine gives the dial.
+const HEAD_START: Duration = Duration::from_millis(250);
 
 /// A link on its way.
 #[derive(Debug)]
 pub(super) struct Dial {
     lookup: Option<Lookup>,
     targets: VecDeque<SocketAddr>,
-    attempt: Option<Async<TcpStream>>,
+    /// Under way, the oldest first.
+    attempts: Vec<Attempt>,
+    head_start: Timer,
     /// The local end, where it was chosen: the address of a listener, shared with it.
     local: Option<SocketAddr>,
     failure: Cause,
     waker: Waker,
+    descriptors: Descriptors,
+    /// The descriptor of the next attempt, while none is under way.
+    permit: Option<Permit>,
+}
+
+#[derive(Debug)]
+struct Attempt {
+    stream: Async<TcpStream>,
     permit: Permit,
 }
 
 /// What a dial leads to.
 pub(super) struct Connected {
     pub(super) stream: Async<TcpStream>,
+    pub(super) permit: Permit,
     pub(super) local: SocketAddr,
     pub(super) remote: SocketAddr,
 }
@@ -45,15 +60,26 @@ impl Dial {
         address: Address,
         local: Option<SocketAddr>,
         waker: Waker,
-        permit: Permit,
+        descriptors: &Descriptors,
     ) -> Result<Self, Cause> {
         let (lookup, targets) = match address {
             Address::Socket(target) => (None, VecDeque::from([target])),
             Address::Name { host, port } => (Some(questions::lookup(host, port)), VecDeque::new()),
             Address::WebSocket { .. } | Address::Onion { .. } => return Err(Cause::Unsupported),
         };
+        let permit = Some(descriptors.for_own().ok_or(Cause::Exhausted)?);
         waker.wake_by_ref();
-        Ok(Self { lookup, targets, attempt: None, local, failure: Cause::Unreachable, waker, permit })
+        Ok(Self {
+            lookup,
+            targets,
+            attempts: Vec::new(),
+            head_start: Timer::never(),
+            local,
+            failure: Cause::Unreachable,
+            waker,
+            descriptors: descriptors.clone(),
+            permit,
+        })
     }
 
     /// Goes as far as it can. Not to be called again after it was ready.
@@ -69,31 +95,62 @@ impl Dial {
             }
         }
         loop {
-            if let Some(stream) = &self.attempt {
-                match stream.poll_writable(cx).map(|ready| ready.and_then(|()| established(stream.get_ref())))
-                {
-                    Poll::Pending => return Poll::Pending,
-                    // Woken too early.
-                    Poll::Ready(Ok(None)) => continue,
-                    Poll::Ready(Ok(Some((local, remote)))) => {
-                        let Some(stream) = self.attempt.take() else { return Poll::Pending };
-                        return Poll::Ready(Ok(Connected { stream, local, remote }));
-                    }
-                    Poll::Ready(Err(error)) => self.failure = cause_of(&error),
-                }
-                self.attempt = None;
+            if let Some(connected) = self.poll_attempts(cx) {
+                return Poll::Ready(Ok(connected));
             }
-            let Some(target) = self.targets.pop_front() else { return Poll::Ready(Err(self.failure)) };
-            match connect(target, self.local) {
-                Ok(stream) => self.attempt = Some(stream),
-                Err(error) => self.failure = cause_of(&error),
+            match self.targets.front() {
+                None if self.attempts.is_empty() => return Poll::Ready(Err(self.failure)),
+                None => return Poll::Pending,
+                Some(_) if self.attempts.is_empty() => {}
+                Some(_) if Pin::new(&mut self.head_start).poll(cx).is_pending() => return Poll::Pending,
+                Some(_) => {}
+            }
+            // Without a descriptor, the next address waits until one of those under way has failed.
+            let Some(permit) = self.permit.take().or_else(|| self.descriptors.for_own()) else {
+                return Poll::Pending;
+            };
+            self.try_next(permit);
+        }
+    }
+
+    /// Looks at what is under way; drops what has failed.
+    fn poll_attempts(&mut self, cx: &mut Context<'_>) -> Option<Connected> {
+        let mut at = 0;
+        while let Some(Attempt { stream, .. }) = self.attempts.get(at) {
+            match stream.poll_writable(cx).map(|ready| ready.and_then(|()| established(stream.get_ref()))) {
+                Poll::Pending => at += 1,
+                // Woken too early.
+                Poll::Ready(Ok(None)) => {}
+                Poll::Ready(Ok(Some((local, remote)))) => {
+                    let Attempt { stream, permit } = self.attempts.swap_remove(at);
+                    return Some(Connected { stream, permit, local, remote });
+                }
+                Poll::Ready(Err(error)) => {
+                    self.failure = cause_of(&error);
+                    self.permit = Some(self.attempts.remove(at).permit);
+                }
+            }
+        }
+        None
+    }
+
+    fn try_next(&mut self, permit: Permit) {
+        let Some(target) = self.targets.pop_front() else { return };
+        match connect(target, self.local) {
+            Ok(stream) => {
+                self.attempts.push(Attempt { stream, permit });
+                self.head_start = Timer::after(HEAD_START);
+            }
+            Err(error) => {
+                self.failure = cause_of(&error);
+                self.permit = Some(permit);
             }
         }
     }
 
-    /// The waker and the descriptor, which the open link takes over.
-    pub(super) fn into_parts(self) -> (Waker, Permit) {
-        (self.waker, self.permit)
+    /// The waker, which the open link takes over.
+    pub(super) fn into_waker(self) -> Waker {
+        self.waker
     }
 }
 
@@ -131,4 +188,60 @@ fn established(stream: &TcpStream) -> io::Result<Option<(SocketAddr, SocketAddr)
     let local = stream.local_addr()?;
     // A dial to a free port of this machine can be given that very port and connect to itself.
     if local == remote { Err(io::ErrorKind::ConnectionRefused.into()) } else { Ok(Some((local, remote))) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+    use std::net::TcpListener;
+
+    use super::*;
+
+    /// An address that answers nothing: so many wait to be accepted there that the system drops who comes next.
+    fn black_hole() -> (SocketAddr, Socket, Vec<TcpStream>) {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::TCP)).unwrap();
+        socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+        socket.listen(0).unwrap();
+        let address = socket.local_addr().unwrap().as_socket().unwrap();
+        let mut waiting = Vec::new();
+        while let Ok(stream) = TcpStream::connect_timeout(&address, Duration::from_millis(200)) {
+            waiting.push(stream);
+        }
+        (address, socket, waiting)
+    }
+
+    /// Dials these in their order, with so many descriptors.
+    fn dial(targets: &[SocketAddr], descriptors: usize) -> Result<Connected, Cause> {
+        smol::block_on(async {
+            let first = Address::Socket(targets[0]);
+            let waker = poll_fn(|cx| Poll::Ready(cx.waker().clone())).await;
+            // All but the reserve are for dials.
+            let descriptors = Descriptors::with_limit(32 + descriptors);
+            let mut dial = Dial::start(first, None, waker, &descriptors).unwrap();
+            dial.targets.extend(&targets[1..]);
+            poll_fn(|cx| {
+                dial.waker = cx.waker().clone();
+                dial.poll()
+            })
+            .await
+        })
+    }
+
+    #[test]
+    fn an_address_that_never_answers_does_not_hold_up_the_next() {
+        let (silent, _socket, _waiting) = black_hole();
+        let answering = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = answering.local_addr().unwrap();
+        assert_eq!(dial(&[silent, address], 2).unwrap().remote, address);
+        assert_eq!(dial(&[silent, silent, address], 3).unwrap().remote, address);
+    }
+
+    #[test]
+    fn an_address_that_refuses_is_followed_by_the_next_also_with_one_descriptor() {
+        let refusing = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let answering = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = answering.local_addr().unwrap();
+        assert_eq!(dial(&[refusing, refusing, address], 1).unwrap().remote, address);
+        assert_eq!(dial(&[refusing, refusing], 1).err(), Some(Cause::Refused));
+    }
 }

@@ -49,6 +49,7 @@ impl<N: LinkMachine> Runtime<N> {
 
     fn listen(&mut self, listener: ListenerId, address: &Address) {
         let opened = match self.options.descriptors.for_own() {
+            _ if self.is_ending() => Err(Cause::Finished),
             Some(permit) => {
                 let waker = self.wakeups.waker(Token::Listener(listener));
                 Listener::open(address, self.options.dual_stack, waker, permit)
@@ -84,6 +85,9 @@ impl<N: LinkMachine> Runtime<N> {
     }
 
     fn start_dial(&mut self, link: LinkId, address: Address, from: From) -> Result<Dial, Cause> {
+        if self.is_ending() {
+            return Err(Cause::Finished);
+        }
         let local = match from {
             From::Anywhere => None,
             From::Listener(listener) => {
@@ -91,11 +95,12 @@ impl<N: LinkMachine> Runtime<N> {
                 Some(listener.share_port().map_err(|error| cause_of(&error))?)
             }
         };
-        let Some(permit) = self.options.descriptors.for_own() else {
+        let waker = self.wakeups.waker(Token::Link(link));
+        let dial = Dial::start(address, local, waker, &self.options.descriptors);
+        if matches!(dial, Err(Cause::Exhausted)) {
             count(&mut self.stats.descriptors_exhausted);
-            return Err(Cause::Exhausted);
-        };
-        Dial::start(address, local, self.wakeups.waker(Token::Link(link)), permit)
+        }
+        dial
     }
 
     fn send(&mut self, id: LinkId, bytes: bytes::Bytes) {

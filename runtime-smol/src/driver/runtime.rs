@@ -314,9 +314,9 @@ impl<N: LinkMachine> Runtime<N> {
     fn dialled(&mut self, id: LinkId, result: Result<Connected, Cause>) {
         let Some(Place::Dialling(dial)) = self.links.remove(&id) else { return };
         match result {
-            Ok(Connected { stream, local, remote }) => {
+            Ok(Connected { stream, permit, local, remote }) => {
                 count(&mut self.stats.links_dialled);
-                let (waker, permit) = dial.into_parts();
+                let waker = dial.into_waker();
                 waker.wake_by_ref();
                 self.links.insert(id, Place::Open(Box::new(Link::new(stream, waker, permit))));
                 let (local, remote) = (Address::Socket(local), Address::Socket(remote));
@@ -447,6 +447,11 @@ impl<N: LinkMachine> Runtime<N> {
             let Some(input) = self.inputs.pop_front() else { return };
             self.driver.handle(self.clock.at(), input);
         }
+    }
+
+    /// Whether the last handle is gone: nobody would hear of anything new.
+    pub(super) fn is_ending(&self) -> bool {
+        self.state == State::Ending
     }
 
     pub(super) fn now(&self) -> Instant {

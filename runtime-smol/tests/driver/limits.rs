@@ -1,11 +1,11 @@
 //! What a hostile or a dead peer can cost, and how a runtime ends.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 
-use pleach_core::link::{Address, Cause, From, How};
+use pleach_core::link::{Address, Cause, From, How, LinkId, Output, Role};
 use pleach_smol::Options;
 use pleach_smol::driver::Descriptors;
 use pleach_smol::store::MemoryStore;
@@ -212,6 +212,25 @@ fn dropping_the_handle_lets_flushed_links_finish() {
             peer.read_to_end(&mut all).map(|_| all.len())
         });
         assert_eq!(watch(all).await.unwrap(), 3_000_000);
+        watch(task).await;
+    });
+}
+
+#[test]
+fn nothing_new_begins_once_the_last_handle_is_gone() {
+    smol::block_on(async {
+        let node = Node::start();
+        let mut peer = TcpStream::connect(node.listen().await).unwrap();
+        let link = node.accepted().await;
+        let other = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = Address::Socket(other.local_addr().unwrap());
+        let redial = Output::Dial { link: LinkId(1), address, from: From::Anywhere, role: Role::Dialler };
+        node.order(Order::WhenClosed(redial)).await;
+        node.send(link, vec![9; 3_000_000]).await;
+        node.close(link, How::Flush).await;
+        let Node { handle, task, .. } = node;
+        drop(handle);
+        smol::unblock(move || peer.read_to_end(&mut Vec::new())).await.unwrap();
         watch(task).await;
     });
 }

@@ -21,6 +21,8 @@ pub(crate) enum Order {
     Echo(bool),
     /// Report once so much time has passed.
     Alarm(Duration),
+    /// Emit this once a link has closed.
+    WhenClosed(Output<Heard, u8>),
 }
 
 /// What the probe heard.
@@ -48,6 +50,7 @@ pub(crate) enum Heard {
 pub(crate) struct Probe {
     echo: bool,
     alarm: Option<Instant>,
+    when_closed: Option<Output<Heard, u8>>,
 }
 
 impl Machine for Probe {
@@ -63,6 +66,10 @@ impl Machine for Probe {
             }
             Input::Command(Order::Alarm(after)) => {
                 self.alarm = Some(cx.now() + after);
+                return;
+            }
+            Input::Command(Order::WhenClosed(output)) => {
+                self.when_closed = Some(output);
                 return;
             }
             Input::Received { link, bytes } => {
@@ -81,7 +88,12 @@ impl Machine for Probe {
             },
             Input::Written { link, count } => Heard::Written(link, count),
             Input::Finished { link } => Heard::Finished(link),
-            Input::Closed { link, cause } => Heard::Closed(link, cause),
+            Input::Closed { link, cause } => {
+                if let Some(output) = self.when_closed.take() {
+                    cx.emit(output);
+                }
+                Heard::Closed(link, cause)
+            }
             Input::Answer { query, answer } => Heard::Answer(query, answer),
             Input::Message { .. } | Input::Datagram { .. } | Input::AddressesChanged => Heard::Other,
         };
