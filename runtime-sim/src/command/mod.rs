@@ -6,6 +6,7 @@ mod output;
 mod report;
 mod single;
 
+use std::borrow::Cow;
 use std::ffi::OsString;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -180,13 +181,9 @@ fn seeds(text: &str) -> Result<std::ops::Range<u64>, String> {
 }
 
 /// `text` as one word of a shell.
-fn quoted(text: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./=%:".contains(&byte);
-    if !text.is_empty() && text.bytes().all(plain) {
-        text.to_owned()
-    } else {
-        format!("'{}'", text.replace('\'', r"'\''"))
-    }
+fn quoted(text: &str) -> Cow<'_, str> {
+    // What no shell can take is no name of a file, and no setting.
+    shlex::try_quote(text).unwrap_or(Cow::Borrowed(text))
 }
 
 #[cfg(test)]

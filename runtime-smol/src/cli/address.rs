@@ -127,6 +127,11 @@ pub(crate) fn cannot_listen(places: &str, cause: Cause) -> Failure {
             "the address is not of this machine, or not permitted",
             "list the addresses of this machine: ip address",
         ),
+        Cause::Unsupported => (
+            "address-unsupported",
+            "this machine has no addresses of this kind",
+            "without IPv6, 0.0.0.0 stands for all addresses",
+        ),
         cause => ("listen-failed", cause.name(), "run again with -v"),
     };
     Failure::new(Exit::Failed, code, format!("cannot listen on {places}: {why}")).hint(hint)

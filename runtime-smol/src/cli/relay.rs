@@ -30,7 +30,7 @@ const WORTH_A_WORD: u64 = 10;
 
 /// The flags of `pleach relay`.
 #[derive(Clone, Debug, clap::Args)]
-#[command(before_long_help = "Examples:\n  pleach relay --listen [::]:9000\n  \
+#[command(before_long_help = "Examples:\n  pleach relay --listen '[::]:9000'\n  \
                         pleach relay --listen 192.0.2.1:9000 --secure-port 9001 --admin 127.0.0.1:9100")]
 pub(crate) struct Flags {
     /// Where senders and receivers connect. By default only those of this machine can: `[::]:9000` opens it to all. Port 0
@@ -97,7 +97,7 @@ pub(crate) async fn run(
         .copied()
         .ok_or_else(|| Failure::new(Exit::Usage, "listen-address", "the name has no address"))?;
     if listen.ip().is_loopback() {
-        output.note("only this machine can reach this relay; --listen [::]:9000 opens it to all");
+        output.note("only this machine can reach this relay; --listen '[::]:9000' opens it to all");
     }
     let admin = flags.admin.as_deref().map(admin::bind).transpose()?;
     let relay = Relay::new(flags.config(listen));

@@ -1,5 +1,6 @@
 //! The file that is sent: found, measured, and read ahead of the network.
 
+use std::borrow::Cow;
 use std::fs::{File, Metadata};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
@@ -110,7 +111,7 @@ fn refuse_what_is_no_file(path: &Path, shown: &str, found: &Metadata) -> Result<
     }
     if !found.is_file() {
         let what = format!("{shown} is no file: its size is not known before it was read");
-        let hint = format!("pleach send - --name NAME < {shown}");
+        let hint = format!("pleach send - --name NAME < {}", quoted(path));
         return Err(Failure::new(Exit::Local, "is-no-file", what).hint(hint));
     }
     Ok(())
@@ -118,13 +119,19 @@ fn refuse_what_is_no_file(path: &Path, shown: &str, found: &Metadata) -> Result<
 
 /// How to make one file of a folder.
 fn archive_of(path: &Path) -> String {
-    let name = path
-        .canonicalize()
-        .ok()
-        .and_then(|path| path.file_name().map(|name| escape(name.as_encoded_bytes())));
-    let name = name.unwrap_or_else(|| "folder".into());
-    let shown = escape(path.as_os_str().as_encoded_bytes());
-    format!("send an archive of it: tar -czf {name}.tar.gz -C {shown} . && pleach send {name}.tar.gz")
+    let whole = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let (Some(name), Some(parent)) = (whole.file_name(), whole.parent()) else {
+        return "send an archive of it: see man tar".into();
+    };
+    let archive = quoted(format!("{}.tar.gz", name.display()));
+    let (parent, name) = (quoted(parent), quoted(name));
+    format!("send an archive of it: tar -czf {archive} -C {parent} {name} && pleach send {archive}")
+}
+
+/// A path as a shell takes it, if it can be shown at all.
+fn quoted(path: impl AsRef<Path>) -> String {
+    let shown = escape(path.as_ref().as_os_str().as_encoded_bytes());
+    shlex::try_quote(&shown).map_or_else(|_| shown.clone(), Cow::into_owned)
 }
 
 /// Compresses samples from the start, the middle and the end, and leaves `file` at its start.

@@ -20,12 +20,14 @@ fn fails_alone(scratch: &Scratch, arguments: &[&str], exit: i32, code: &str, hin
 fn what_cannot_be_sent_is_named_with_the_way_out() {
     let scratch = Scratch::new("cannot-send");
     let path = |name: &str| scratch.path(name).to_str().unwrap().to_owned();
-    fs::create_dir(scratch.path("folder")).unwrap();
+    for folder in ["folder", "my photos"] {
+        fs::create_dir(scratch.path(folder)).unwrap();
+    }
     fs::write(scratch.path("file"), "x").unwrap();
     fs::write(scratch.path("a\\b"), "x").unwrap();
     let (folder, file, name, empty) = (path("folder"), path("file"), path("a\\b"), path("empty"));
     fs::write(&empty, "\n").unwrap();
-    fails_alone(&scratch, &["send", &folder], 7, "is-a-folder", "tar -czf folder.tar.gz -C ");
+    fails_alone(&scratch, &["send", &folder], 7, "is-a-folder", " folder && pleach send folder.tar.gz");
     fails_alone(&scratch, &["send", "/dev/null"], 7, "is-no-file", "pleach send - --name NAME < /dev/null");
     fails_alone(&scratch, &["send", &file, "--name", "../x"], 2, "bad-name", "--name NAME");
     fails_alone(&scratch, &["send", &name], 2, "bad-name", "--name NAME");
