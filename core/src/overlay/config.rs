@@ -55,6 +55,8 @@ pub struct Config {
     pub refusals_before_high: usize,
     /// The two ends of an evicted link do not ask each other so soon (6.8). Default 10 s.
     pub eviction_backoff: Duration,
+    /// The two ends of a link that ended for misconduct do not ask each other so soon (`broadcast` 8.6). Default 60 s.
+    pub misconduct_backoff: Duration,
     /// The longest back-off a peer can ask for. Default 1 h.
     pub backoff_max: Duration,
     /// A passive peer that was reached before is forgotten after so many failures, another after one. Default 2.
@@ -153,6 +155,7 @@ impl Default for Config {
             refusal_backoff: Duration::from_secs(30),
             refusals_before_high: 3,
             eviction_backoff: Duration::from_secs(10),
+            misconduct_backoff: Duration::from_secs(60),
             backoff_max: Duration::from_secs(3600),
             failures_max: 2,
             eviction_window: Duration::from_secs(10),

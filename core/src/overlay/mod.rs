@@ -117,6 +117,12 @@ pub enum Input<P> {
         /// Who.
         peer: P,
     },
+    /// A neighbour broke its promises to the broadcast layer: its link ends, and neither side is to ask for another
+    /// soon (`broadcast` 8.6).
+    Misbehaved {
+        /// Who.
+        peer: P,
+    },
     /// The estimated size of the network.
     NetworkSize(u64),
     /// The answer to `CheckRegistered`.
@@ -209,7 +215,7 @@ pub enum DownReason {
     Lost,
     /// It was banned.
     Banned,
-    /// We left.
+    /// We left, or turned it away.
     Local,
 }
 

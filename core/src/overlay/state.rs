@@ -244,6 +244,7 @@ impl<P: Copy + Ord + Debug> Machine for Overlay<P> {
             Input::Disconnected { peer } => self.on_disconnected(peer, cx),
             Input::DialFailed { peer } => self.on_dial_failed(peer, cx),
             Input::Unresponsive { peer } => self.on_unresponsive(peer, cx),
+            Input::Misbehaved { peer } => self.on_misbehaved(peer, cx),
             Input::NetworkSize(nodes) => {
                 self.capacity = Capacity::of(nodes, &self.config);
                 self.trim_passive(cx);

@@ -149,6 +149,24 @@ fn r5_5_an_unresponsive_neighbour_counts_as_lost() {
 }
 
 #[test]
+fn b8_6_a_neighbour_that_misbehaved_is_left_alone() {
+    let mut bench = Bench::new(4, 8);
+    bench.befriend(1);
+    let outputs = bench.give(Input::Misbehaved { peer: 1 });
+    assert_eq!(disconnects(&outputs), [(1, true, Some(60))]);
+    assert_eq!((went_down(&outputs), released(&outputs)), ([(1, DownReason::Local)].to_vec(), [1].to_vec()));
+    // It is in no list from which neighbours are chosen, and is not asked when others name it.
+    assert_eq!(bench.give(Input::Misbehaved { peer: 1 }), []);
+    bench.befriend(2);
+    bench.hear(2, forward_join(1, 1, 1));
+    assert_eq!((bench.pending(), bench.passive()), (Vec::new(), [1].to_vec()));
+    assert_eq!(neighbors(&bench.wait(Duration::from_secs(50))), []);
+    bench.wait(Duration::from_secs(20));
+    bench.hear(2, forward_join(1, 1, 2));
+    assert_eq!(bench.pending(), [1]);
+}
+
+#[test]
 fn r6_2_silent_neighbours_are_refreshed_with_the_present_epoch() {
     let mut bench = Bench::new(4, 8);
     bench.befriend(1);

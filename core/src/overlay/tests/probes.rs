@@ -168,7 +168,7 @@ fn r10_6_a_hostile_neighbour_gains_nothing() {
 /// A random input of any kind.
 fn any_input(rng: &mut ChaCha8Rng) -> Input<Peer> {
     let peer = rng.next_u32() % 12;
-    match rng.next_u32() % 24 {
+    match rng.next_u32() % 25 {
         0 => Input::Join { bootstrap: (0..rng.next_u32() % 4).map(contact).collect() },
         1 => Input::Addresses(contact(ME).addresses),
         2 => Input::NetworkSize(u64::from(rng.next_u32() % 200)),
@@ -179,6 +179,7 @@ fn any_input(rng: &mut ChaCha8Rng) -> Input<Peer> {
         10 => Input::Registered { peer, registered: coin(rng) },
         11 => Input::Banned { peer },
         12 => Input::Stranger { peer },
+        13 => Input::Misbehaved { peer },
         _ => Input::Message { from: peer, message: hostile(rng, peer) },
     }
 }
