@@ -70,7 +70,8 @@ pub struct Config {
     pub high_interval: Duration,
     /// A NEIGHBOR of a neighbour is answered only if it was sent none for so long (4.4). Default 5 s.
     pub confirmation_interval: Duration,
-    /// A refusal, or DISCONNECT to a stranger, is sent to a peer at most once in this time (T-47). Default 1 s.
+    /// A refusal of LOW, one of HIGH, and DISCONNECT to a stranger are each sent to a peer at most once in this time
+    /// (T-47). Default 1 s.
     pub refusal_interval: Duration,
     /// Neighbours that were silent for so long are sent a NEIGHBOR, which repairs one-sided links (6.2). Default 60 s.
     pub refresh_period: Duration,

@@ -277,6 +277,29 @@ fn r6_10_the_victim_is_a_random_neighbour() {
 }
 
 #[test]
+fn r6_11_a_refusal_is_told_whatever_was_refused_a_moment_ago() {
+    let mut bench = full();
+    for peer in [5, 6] {
+        bench.connect(peer);
+        assert_eq!(went_up(&bench.hear(peer, neighbor(peer, Priority::High, 1))), [peer]);
+    }
+    // No more evictions for now. Who was refused LOW asks HIGH at its next tick.
+    bench.connect(9);
+    assert_eq!(disconnects(&bench.hear(9, neighbor(9, Priority::Low, 1))), [(9, true, Some(30))]);
+    bench.wait(Duration::from_millis(900));
+    let outputs = bench.hear(9, neighbor(9, Priority::High, 2));
+    assert_eq!((disconnects(&outputs), outputs.len()), ([(9, true, Some(10))].to_vec(), 1));
+    // Who was told that it is no neighbour asks to be one.
+    bench.connect(8);
+    assert_eq!(disconnects(&bench.give(Input::Stranger { peer: 8 })), [(8, true, None)]);
+    let outputs = bench.hear(8, neighbor(8, Priority::Low, 1));
+    assert_eq!((disconnects(&outputs), outputs.len()), ([(8, true, Some(30))].to_vec(), 1));
+    // The same again within a second gets no answer (T-47).
+    let outputs = bench.hear(8, neighbor(8, Priority::Low, 2));
+    assert_eq!(outputs, [Output::Violation { peer: 8, violation: Violation::RateExceeded }]);
+}
+
+#[test]
 fn r6_14_an_evicted_node_accepts_one_sample_from_its_evictor_only() {
     let mut bench = Bench::new(4, 40);
     for peer in 1..=3 {
