@@ -56,6 +56,7 @@ mod join;
 mod links;
 mod message;
 mod neighbor;
+mod nonce;
 mod passive;
 mod plain;
 mod registration;
