@@ -28,12 +28,11 @@ impl<P: Copy + Ord + Debug> Overlay<P> {
             let contact = self.bounded(peer);
             self.accepted(from, contact.addresses, epoch, cx);
         } else if let Some(neighbor) = self.active.get_mut(&from) {
-            let epoch = epoch.unwrap_or(0);
-            if epoch != 0 && epoch < neighbor.epoch {
+            if neighbor.is_stale(epoch) {
                 count(&mut self.stats.stale);
                 return;
             }
-            neighbor.epoch = epoch;
+            neighbor.epoch = epoch.unwrap_or(0);
             self.confirm(from, cx);
         } else if ask {
             self.park(from, from, Message::Neighbor { peer, priority, epoch }, cx);
@@ -95,8 +94,7 @@ impl<P: Copy + Ord + Debug> Overlay<P> {
         if self.pending.contains(&from) {
             self.refused(from, alive, asked_for, cx);
         } else if let Some(neighbor) = self.active.get(&from) {
-            let epoch = epoch.unwrap_or(0);
-            if epoch != 0 && epoch < neighbor.epoch {
+            if neighbor.is_stale(epoch) {
                 count(&mut self.stats.stale);
                 return;
             }
