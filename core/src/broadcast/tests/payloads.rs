@@ -215,6 +215,21 @@ fn r8_7_a_rejected_payload_is_not_searched_and_its_announcers_are_not_to_blame()
 }
 
 #[test]
+fn r8_5_a_replay_after_the_seen_window_is_for_the_validator_to_stop() {
+    let mut node = Node::validating(2);
+    node.payload(1, "a", 1);
+    assert_eq!(node.verdict("a", Verdict::Accept).len(), 2);
+    node.wait(Duration::from_secs(599));
+    assert_eq!(node.payload(2, "a", 1), [pruned(2)]);
+    node.wait(Duration::from_secs(1));
+    // Its age is a matter of state: it goes no further, nobody is blamed, and for ten minutes nobody looks again.
+    assert_eq!(node.payload(2, "a", 1), [asked(2, "a")]);
+    assert_eq!(node.verdict("a", Verdict::Ignore), []);
+    assert_eq!(node.wait(Duration::from_secs(599)), []);
+    assert_eq!(node.payload(1, "a", 1), [pruned(1)]);
+}
+
+#[test]
 fn r5_3_ignore_blames_nobody_and_fetches_nothing() {
     let mut node = Node::validating(2);
     node.payload(1, "a", 1);

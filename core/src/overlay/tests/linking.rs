@@ -261,6 +261,39 @@ fn r6_8_a_peers_backoff_is_kept_but_not_for_ever() {
 }
 
 #[test]
+fn r6_9_we_ourselves_in_any_list_are_neither_dialled_nor_stored() {
+    let mut bench = Bench::new(6, 36);
+    bench.befriend(1);
+    bench.befriend(2);
+    let list = || [contact(ME), contact(ME)].to_vec();
+    let shuffle =
+        |origin| Message::Shuffle { ttl: 1, origin: contact(origin), nodes: list(), nonce: Some(1) };
+    let mut outputs = bench.give(Input::Join { bootstrap: list() });
+    for message in [forward_join(3, ME, 1), shuffle(1), shuffle(ME)] {
+        outputs.extend(bench.hear(1, message));
+    }
+    // As a sample from who evicts us, and as the reply to our own shuffle.
+    outputs.extend(bench.hear(2, disconnect(true, 1)));
+    outputs.extend(bench.hear(2, Message::ShuffleReply { nodes: list(), nonce: None }));
+    let (_, _, _, nonce) = loop {
+        let said = bench.wait(Duration::from_millis(100));
+        outputs.extend(said.iter().cloned());
+        if let Some(shuffle) = shuffles(&said).pop() {
+            break shuffle;
+        }
+    };
+    outputs.extend(bench.hear(1, Message::ShuffleReply { nodes: list(), nonce }));
+    assert_eq!(bench.overlay.stats().replies_merged, 1);
+    outputs.extend(bench.give(Input::Connected { peer: ME, dialled: false }));
+    outputs.extend(bench.give(Input::Disconnected { peer: 1 }));
+    outputs.extend(bench.wait(Duration::from_secs(60)));
+    assert!(!dialled(&outputs).contains(&ME) && sent(&outputs).iter().all(|(to, _)| *to != ME));
+    assert!(
+        !bench.passive().contains(&ME) && !bench.pending().contains(&ME) && !bench.active().contains(&ME)
+    );
+}
+
+#[test]
 fn r6_10_the_victim_is_a_random_neighbour() {
     let mut victims = alloc::collections::BTreeSet::new();
     let mut bench = full();
