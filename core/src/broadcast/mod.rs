@@ -196,6 +196,9 @@ pub enum Verdict {
 }
 
 /// A rule that a peer broke.
+///
+/// Announcements beyond the limits are counted in [`Stats`] and are none of these, though `overlay` 7.3 bans for them at
+/// the third time: `mesh` 4 decides, and to it only the promises that they break are an offence.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Violation {
     /// The validator rejected a payload of this peer.
@@ -204,7 +207,7 @@ pub enum Violation {
     WrongId,
     /// A payload larger than a frame may be.
     Oversize,
-    /// A hundred announcements that led to nothing: to be disconnected with a back-off, and banned at the third time.
+    /// A hundred GRAFTs for announcements that led to nothing: to be disconnected with a back-off, and counted (8.6).
     BrokenPromises,
     /// More GRAFT than a neighbour may send.
     RateExceeded,

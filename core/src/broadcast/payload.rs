@@ -119,7 +119,13 @@ impl<P: Copy + Ord + Debug> Broadcast<P> {
             return;
         }
         match waiting.swarm {
-            None if sender_has_room => waiting.swarm = Some((from, hop)),
+            None if sender_has_room => {
+                waiting.swarm = Some((from, hop));
+                let announcers = self.forget_missing(&id);
+                if let Some(waiting) = self.validating.get_mut(&id) {
+                    waiting.announcers = announcers;
+                }
+            }
             None => count(&mut self.stats.validations_shed),
             Some((first, _)) => {
                 count(&mut self.stats.duplicates);
@@ -231,7 +237,10 @@ impl<P: Copy + Ord + Debug> Broadcast<P> {
             }
             Verdict::Reject => {
                 count(&mut self.stats.rejected);
-                if self.rejected.insert(self.now, Id::of(&waiting.payload), ()).is_some() {
+                let content = Id::of(&waiting.payload);
+                // 8.7. Under an opaque id those who announced it may mean another content.
+                self.forget_missing(&content);
+                if self.rejected.insert(self.now, content, ()).is_some() {
                     count(&mut self.stats.memory_shed);
                 }
                 self.schedule_sweep();

@@ -16,8 +16,9 @@
 //! # Order of checks
 //!
 //! Framing and parsing are the network's and come before. Then: is the sender linked, is the HEAD timely, is it newer
-//! than what is held, is there room and a share of new keys for this link, is its owner admitted; the signature comes
-//! last. [`Stats::verified`] counts signatures looked at.
+//! than what is held, is there room and a share of new keys for this link, is its owner known as not admitted; then the
+//! signature. An owner of whom nothing is known is asked about after that, so that nobody can make us ask about a key
+//! that has signed nothing. [`Stats::verified`] counts signatures looked at.
 //!
 //! # Limits
 //!

@@ -214,16 +214,15 @@ fn parts<'a>(topic: &str, action: &'a Action) -> (BytesMut, &'a [u8]) {
     if !matches!(action, Action::Unknown) {
         put_bytes(1, topic.as_bytes(), &mut out);
     }
-    match action {
-        Action::Overlay(message) => put_overlay(message, &mut out),
-        Action::Broadcast(broadcast::Message::Payload { id, hop, payload }) => {
-            put_payload_head(id, *hop, payload.len(), &mut out);
-            return (out, payload);
+    let payload = match action {
+        Action::Overlay(message) => {
+            put_overlay(message, &mut out);
+            &[]
         }
-        Action::Broadcast(message) => put_control(message, &mut out),
-        Action::Unknown => {}
-    }
-    (out, &[])
+        Action::Broadcast(message) => put_broadcast(message, &mut out),
+        Action::Unknown => &[],
+    };
+    (out, payload)
 }
 
 fn put_overlay(message: &overlay::Message<PeerId>, out: &mut BytesMut) {
@@ -279,12 +278,13 @@ fn put_payload_head(id: &Id, hop: u32, payload: usize, out: &mut BytesMut) {
     out.extend_from_slice(&inner);
 }
 
-fn put_control(message: &broadcast::Message, out: &mut BytesMut) {
+/// Everything but the payload, which is returned.
+fn put_broadcast<'a>(message: &'a broadcast::Message, out: &mut BytesMut) -> &'a [u8] {
     use broadcast::Message;
     match message {
         Message::Payload { id, hop, payload } => {
             put_payload_head(id, *hop, payload.len(), out);
-            out.extend_from_slice(payload);
+            return payload;
         }
         Message::IHave(announcements) => {
             let mut inner = BytesMut::new();
@@ -303,6 +303,7 @@ fn put_control(message: &broadcast::Message, out: &mut BytesMut) {
             put_ids(raw::NOT_HAVE, 1, ids, out);
         }
     }
+    &[]
 }
 
 fn put_ids(number: u32, field: u32, ids: &[Id], out: &mut BytesMut) {

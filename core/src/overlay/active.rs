@@ -29,6 +29,13 @@ pub(super) struct Neighbor {
     pub(super) addresses: Vec<Bytes>,
 }
 
+impl Neighbor {
+    /// Whether it was said before the latest NEIGHBOR from it (6.3). Without an epoch there is no telling.
+    pub(super) fn is_stale(&self, epoch: Option<u64>) -> bool {
+        epoch.is_some_and(|epoch| epoch != 0 && epoch < self.epoch)
+    }
+}
+
 impl<P: Copy + Ord + Debug> Overlay<P> {
     /// Makes `peer` a neighbour. There is room: the caller has seen to it.
     pub(super) fn activate(

@@ -15,6 +15,8 @@ pub(super) struct Conduct {
     joined: Option<Instant>,
     high: Option<Instant>,
     refused: Option<Instant>,
+    refused_high: Option<Instant>,
+    turned_away: Option<Instant>,
     probed: Option<Instant>,
     reported: Option<Instant>,
     unasked: Bucket,
@@ -27,8 +29,12 @@ pub(super) enum Limited {
     Join,
     /// A HIGH request from it.
     High,
-    /// A refusal to it.
+    /// A refusal to it, of anything but HIGH.
     Refusal,
+    /// A refusal of HIGH to it. Who was refused LOW may ask HIGH at its next tick, and must hear (6.11).
+    RefusalOfHigh,
+    /// DISCONNECT to it for what only a neighbour may send.
+    TurningAway,
     /// A SHUFFLE from it although it is no neighbour (6.12).
     Probe,
     /// The report of a violation.
@@ -46,6 +52,8 @@ impl Conduct {
             joined: None,
             high: None,
             refused: None,
+            refused_high: None,
+            turned_away: None,
             probed: None,
             reported: None,
             unasked: Bucket::new(replies, interval),
@@ -57,6 +65,8 @@ impl Conduct {
             Limited::Join => &mut self.joined,
             Limited::High => &mut self.high,
             Limited::Refusal => &mut self.refused,
+            Limited::RefusalOfHigh => &mut self.refused_high,
+            Limited::TurningAway => &mut self.turned_away,
             Limited::Probe => &mut self.probed,
             Limited::Report => &mut self.reported,
         }

@@ -55,6 +55,8 @@ pub struct Config {
     pub refusals_before_high: usize,
     /// The two ends of an evicted link do not ask each other so soon (6.8). Default 10 s.
     pub eviction_backoff: Duration,
+    /// The two ends of a link that ended for misconduct do not ask each other so soon (`broadcast` 8.6). Default 60 s.
+    pub misconduct_backoff: Duration,
     /// The longest back-off a peer can ask for. Default 1 h.
     pub backoff_max: Duration,
     /// A passive peer that was reached before is forgotten after so many failures, another after one. Default 2.
@@ -68,7 +70,8 @@ pub struct Config {
     pub high_interval: Duration,
     /// A NEIGHBOR of a neighbour is answered only if it was sent none for so long (4.4). Default 5 s.
     pub confirmation_interval: Duration,
-    /// A refusal, or DISCONNECT to a stranger, is sent to a peer at most once in this time (T-47). Default 1 s.
+    /// A refusal of LOW, one of HIGH, and DISCONNECT to a stranger are each sent to a peer at most once in this time
+    /// (T-47). Default 1 s.
     pub refusal_interval: Duration,
     /// Neighbours that were silent for so long are sent a NEIGHBOR, which repairs one-sided links (6.2). Default 60 s.
     pub refresh_period: Duration,
@@ -153,6 +156,7 @@ impl Default for Config {
             refusal_backoff: Duration::from_secs(30),
             refusals_before_high: 3,
             eviction_backoff: Duration::from_secs(10),
+            misconduct_backoff: Duration::from_secs(60),
             backoff_max: Duration::from_secs(3600),
             failures_max: 2,
             eviction_window: Duration::from_secs(10),

@@ -253,7 +253,6 @@ impl<P: Copy + Ord + Debug> Overlay<P> {
             self.add_passive(joiner.clone(), from, cx);
             self.visit(&joiner, None, cx);
         }
-        let nonce = Some(nonce.unwrap_or_else(|| cx.rng().next_u64()));
         let message = Message::ForwardJoin { ttl: self.config.join_walk, peer: joiner, nonce };
         self.pass_on(message, 1, [from, from], cx);
     }

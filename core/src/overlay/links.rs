@@ -218,6 +218,17 @@ impl<P: Copy + Ord + Debug> Overlay<P> {
         }
     }
 
+    /// Neither lost nor in reserve: it would be asked back (6.13, 5.4).
+    pub(super) fn on_misbehaved(&mut self, peer: P, cx: &mut Context<'_, Output<P>>) {
+        if self.active.contains(&peer) {
+            let backoff = self.config.misconduct_backoff;
+            self.send_disconnect(peer, true, Some(backoff), cx);
+            self.back_off(peer, backoff, cx);
+            self.deactivate(peer, DownReason::Local, cx);
+            self.release_unused(peer, cx);
+        }
+    }
+
     /// A neighbour is gone without a word: it is remembered as lost (6.13).
     fn lose(&mut self, peer: P, cx: &mut Context<'_, Output<P>>) {
         if let Some(neighbor) = self.deactivate(peer, DownReason::Lost, cx) {

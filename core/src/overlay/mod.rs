@@ -56,6 +56,7 @@ mod join;
 mod links;
 mod message;
 mod neighbor;
+mod nonce;
 mod passive;
 mod plain;
 mod registration;
@@ -114,6 +115,12 @@ pub enum Input<P> {
     },
     /// A neighbour does not read, or does not answer: it counts as failed (`overlay` 5.5).
     Unresponsive {
+        /// Who.
+        peer: P,
+    },
+    /// A neighbour broke its promises to the broadcast layer: its link ends, and neither side is to ask for another
+    /// soon (`broadcast` 8.6).
+    Misbehaved {
         /// Who.
         peer: P,
     },
@@ -209,7 +216,7 @@ pub enum DownReason {
     Lost,
     /// It was banned.
     Banned,
-    /// We left.
+    /// We left, or turned it away.
     Local,
 }
 

@@ -28,12 +28,11 @@ impl<P: Copy + Ord + Debug> Overlay<P> {
             let contact = self.bounded(peer);
             self.accepted(from, contact.addresses, epoch, cx);
         } else if let Some(neighbor) = self.active.get_mut(&from) {
-            let epoch = epoch.unwrap_or(0);
-            if epoch != 0 && epoch < neighbor.epoch {
+            if neighbor.is_stale(epoch) {
                 count(&mut self.stats.stale);
                 return;
             }
-            neighbor.epoch = epoch;
+            neighbor.epoch = epoch.unwrap_or(0);
             self.confirm(from, cx);
         } else if ask {
             self.park(from, from, Message::Neighbor { peer, priority, epoch }, cx);
@@ -72,9 +71,13 @@ impl<P: Copy + Ord + Debug> Overlay<P> {
             self.start_link(from, Priority::Low, cx);
             return;
         }
-        let backoff = if high { self.config.eviction_backoff } else { self.config.refusal_backoff };
+        let (what, backoff) = if high {
+            (Limited::RefusalOfHigh, self.config.eviction_backoff)
+        } else {
+            (Limited::Refusal, self.config.refusal_backoff)
+        };
         self.add_passive(contact, from, cx);
-        if !self.refuse(from, true, Some(backoff), cx) && !self.is_plain(&from) {
+        if !self.refuse(from, what, true, Some(backoff), cx) && !self.is_plain(&from) {
             self.report(from, Violation::RateExceeded, cx);
         }
     }
@@ -91,8 +94,7 @@ impl<P: Copy + Ord + Debug> Overlay<P> {
         if self.pending.contains(&from) {
             self.refused(from, alive, asked_for, cx);
         } else if let Some(neighbor) = self.active.get(&from) {
-            let epoch = epoch.unwrap_or(0);
-            if epoch != 0 && epoch < neighbor.epoch {
+            if neighbor.is_stale(epoch) {
                 count(&mut self.stats.stale);
                 return;
             }
@@ -112,20 +114,21 @@ impl<P: Copy + Ord + Debug> Overlay<P> {
     /// Answers a stranger's message that only a neighbour may send.
     pub(super) fn turn_away(&mut self, peer: P, cx: &mut Context<'_, Output<P>>) {
         count(&mut self.stats.strangers);
-        self.refuse(peer, true, None, cx);
+        self.refuse(peer, Limited::TurningAway, true, None, cx);
     }
 
-    /// DISCONNECT as an answer, at most once in an interval; false if it was not sent.
+    /// DISCONNECT as an answer, for each reason at most once in an interval; false if it was not sent.
     pub(super) fn refuse(
         &mut self,
         peer: P,
+        what: Limited,
         alive: bool,
         backoff: Option<Duration>,
         cx: &mut Context<'_, Output<P>>,
     ) -> bool {
         let plain = self.is_plain(&peer);
         let interval = if plain { self.config.plain_refusal_interval } else { self.config.refusal_interval };
-        let allowed = self.allow(peer, Limited::Refusal, interval, cx.now());
+        let allowed = self.allow(peer, what, interval, cx.now());
         if allowed {
             self.send_disconnect(peer, alive, backoff, cx);
         } else {

@@ -3,6 +3,7 @@
 use alloc::collections::VecDeque;
 use core::fmt::Debug;
 
+use super::conduct::Limited;
 use super::{DownReason, Message, Output, Overlay};
 use crate::machine::Context;
 use crate::stats::count;
@@ -76,7 +77,7 @@ impl<P: Copy + Ord + Debug> Overlay<P> {
             if registered {
                 self.dispatch(parked.from, parked.message, false, cx);
             } else if parked.from == peer {
-                self.refuse(peer, false, None, cx);
+                self.refuse(peer, Limited::Refusal, false, None, cx);
             }
         }
     }

@@ -199,7 +199,7 @@ impl<P: Copy + Ord + Debug> Overlay<P> {
         self.answers.slowest().map_or(longest, |slowest| slowest.saturating_mul(4).clamp(shortest, longest))
     }
 
-    /// Fills the view (5.4), then joins again if nothing is left, and trims if there is too much (1.1).
+    /// Fills the view (5.4). Sets the tick if that has to wait, or if the view is to be trimmed (1.1).
     pub(super) fn repair(&mut self, cx: &mut Context<'_, Output<P>>) {
         while self.wants_more() && self.pending.len() < self.requests_max() {
             let Some(peer) = self.candidate(cx) else {

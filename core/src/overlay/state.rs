@@ -3,6 +3,7 @@
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt::Debug;
+use core::hash::Hash;
 
 use bytes::Bytes;
 
@@ -141,7 +142,10 @@ impl<P: Copy + Ord + Debug> Overlay<P> {
         &self.stats
     }
 
-    fn on_message(&mut self, from: P, message: Message<P>, cx: &mut Context<'_, Output<P>>) {
+    fn on_message(&mut self, from: P, mut message: Message<P>, cx: &mut Context<'_, Output<P>>)
+    where
+        P: Hash,
+    {
         let Some(link) = self.links.get_mut(&from).filter(|link| link.connected) else {
             count(&mut self.stats.unconnected);
             return;
@@ -152,6 +156,7 @@ impl<P: Copy + Ord + Debug> Overlay<P> {
         } else if self.config.plain_peers {
             self.plain_spoke(from, &message, cx);
         }
+        message.complete();
         self.dispatch(from, message, true, cx);
     }
 
@@ -226,7 +231,7 @@ impl<P: Copy + Ord + Debug> Overlay<P> {
     }
 }
 
-impl<P: Copy + Ord + Debug> Machine for Overlay<P> {
+impl<P: Copy + Ord + Hash + Debug> Machine for Overlay<P> {
     type Input = Input<P>;
     type Output = Output<P>;
 
@@ -244,6 +249,7 @@ impl<P: Copy + Ord + Debug> Machine for Overlay<P> {
             Input::Disconnected { peer } => self.on_disconnected(peer, cx),
             Input::DialFailed { peer } => self.on_dial_failed(peer, cx),
             Input::Unresponsive { peer } => self.on_unresponsive(peer, cx),
+            Input::Misbehaved { peer } => self.on_misbehaved(peer, cx),
             Input::NetworkSize(nodes) => {
                 self.capacity = Capacity::of(nodes, &self.config);
                 self.trim_passive(cx);

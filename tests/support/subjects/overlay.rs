@@ -134,7 +134,8 @@ impl Neighbourhood {
         let peer = self.peer(choices);
         match choices.byte() % 16 {
             0..4 => Input::NetworkSize(choices.edgy(10_000)),
-            4..7 => Input::Unresponsive { peer },
+            4..6 => Input::Unresponsive { peer },
+            6 => Input::Misbehaved { peer },
             7..9 => Input::Banned { peer },
             9..12 => Input::Stranger { peer },
             12 | 13 => Input::DialFailed { peer },
@@ -233,6 +234,7 @@ impl Subject for Neighbourhood {
         Input::Disconnected { .. } => "Disconnected",
         Input::DialFailed { .. } => "DialFailed",
         Input::Unresponsive { .. } => "Unresponsive",
+        Input::Misbehaved { .. } => "Misbehaved",
         Input::NetworkSize(_) => "NetworkSize",
         Input::Registered { .. } => "Registered",
         Input::Banned { .. } => "Banned",

@@ -127,6 +127,22 @@ fn r4_2_5_those_who_announced_it_are_spared() {
 }
 
 #[test]
+fn r4_2_5_a_copy_that_joins_one_for_neighbours_ends_the_search_too() {
+    let mut node = Node::validating(4);
+    node.prune(2);
+    node.ihave(2, "a", 1);
+    assert_eq!(node.payload(1, "a", 0), [asked(1, "a")]);
+    // What is for neighbours only is not the message that was announced.
+    assert_eq!(node.machine.missing(), 1);
+    assert_eq!(node.payload(3, "a", 1), []);
+    assert_eq!(node.machine.missing(), 0);
+    let outputs = node.verdict("a", Verdict::Accept);
+    assert_eq!(outputs, [delivered(1, "a", 0), delivered(3, "a", 1), sent(&[1, 4], payload("a", 2))]);
+    assert_eq!((node.wait(Duration::from_secs(40)), node.lazy()), (Vec::new(), Vec::from([2])));
+    assert_eq!((node.stats().broken_promises, node.stats().lost), (0, 0));
+}
+
+#[test]
 fn r4_probe_3_hops_saturate() {
     let mut node = Node::new(2);
     assert_eq!(node.payload(1, "a", u32::MAX)[1], sent(&[2], payload("a", u32::MAX)));
@@ -174,18 +190,43 @@ fn r5_1_validations_are_bounded() {
 
 #[test]
 fn r5_2_reject_bans_every_sender_then_and_later() {
-    let mut node = Node::validating(4);
-    node.ihave(4, "a", 1);
+    let mut node = Node::validating(3);
     node.payload(1, "a", 1);
     node.payload(2, "a", 1);
     let banned = [violation(1, Violation::Rejected), violation(2, Violation::Rejected)];
     assert_eq!(node.verdict("a", Verdict::Reject), banned);
     assert_eq!(node.payload(3, "a", 1), [violation(3, Violation::Rejected)]);
-    // 8.7: the announcer is not to blame, and nobody is asked.
-    assert_eq!(node.machine.missing(), 0);
-    assert_eq!(node.wait(Duration::from_secs(20)), []);
     node.wait(Duration::from_secs(600));
     assert_eq!(node.payload(3, "a", 1), [asked(3, "a")]);
+}
+
+#[test]
+fn r8_7_a_rejected_payload_is_not_searched_and_its_announcers_are_not_to_blame() {
+    // Also where it came for neighbours only.
+    for hop in [1, 0] {
+        let mut node = Node::validating(2);
+        node.ihave(2, "a", 1);
+        node.payload(1, "a", hop);
+        assert_eq!(node.verdict("a", Verdict::Reject), [violation(1, Violation::Rejected)]);
+        assert_eq!(node.machine.missing(), 0);
+        assert_eq!(node.wait(Duration::from_secs(40)), []);
+        assert_eq!((node.stats().broken_promises, node.stats().lost), (0, 0));
+    }
+}
+
+#[test]
+fn r8_5_a_replay_after_the_seen_window_is_for_the_validator_to_stop() {
+    let mut node = Node::validating(2);
+    node.payload(1, "a", 1);
+    assert_eq!(node.verdict("a", Verdict::Accept).len(), 2);
+    node.wait(Duration::from_secs(599));
+    assert_eq!(node.payload(2, "a", 1), [pruned(2)]);
+    node.wait(Duration::from_secs(1));
+    // Its age is a matter of state: it goes no further, nobody is blamed, and for ten minutes nobody looks again.
+    assert_eq!(node.payload(2, "a", 1), [asked(2, "a")]);
+    assert_eq!(node.verdict("a", Verdict::Ignore), []);
+    assert_eq!(node.wait(Duration::from_secs(599)), []);
+    assert_eq!(node.payload(1, "a", 1), [pruned(1)]);
 }
 
 #[test]

@@ -192,7 +192,7 @@ impl Node {
             broadcast::Output::Stranger { peer } => self.overlay(name, overlay::Input::Stranger { peer }, cx),
             broadcast::Output::Violation { peer, violation } => {
                 if violation == broadcast::Violation::BrokenPromises {
-                    self.overlay(name, overlay::Input::Unresponsive { peer }, cx);
+                    self.overlay(name, overlay::Input::Misbehaved { peer }, cx);
                 }
                 self.offence(peer, Offence::from(violation), cx);
             }

@@ -214,6 +214,31 @@ fn r4_3_a_join_is_handled_once_and_only_from_neighbours() {
 }
 
 #[test]
+fn r3_2_contacts_derive_the_same_nonce_for_a_join_without_one() {
+    let plain = |joiner| Message::Join { ttl: 3, peer: contact(joiner), nonce: None };
+    let passed_on = |neighbours: u32, joiner: u32| {
+        let mut bench = Bench::new(8, 8);
+        (1..=neighbours).for_each(|peer| bench.befriend(peer));
+        // No two draw the same numbers.
+        bench.wait(Duration::from_secs(20) * neighbours);
+        bench.connect(joiner);
+        let outputs = sent(&bench.hear(joiner, plain(joiner)));
+        outputs.into_iter().find_map(|(_, message)| {
+            if let Message::ForwardJoin { nonce, .. } = message { nonce } else { None }
+        })
+    };
+    let nonce = passed_on(4, 9).unwrap();
+    assert_eq!(passed_on(6, 9), Some(nonce));
+    assert!(passed_on(6, 10).is_some_and(|other| other != nonce));
+    // So does who hears of it through a plain peer, which passes no nonce on.
+    let mut bench = Bench::new(8, 8);
+    (1..=2).for_each(|peer| bench.befriend(peer));
+    assert_eq!(forward_joins(&bench.hear(1, forward_join(3, 9, nonce))).len(), 1);
+    let stripped = Message::ForwardJoin { ttl: 3, peer: contact(9), nonce: None };
+    assert_eq!((bench.hear(2, stripped), bench.overlay.stats().joins_repeated), (Vec::new(), 1));
+}
+
+#[test]
 fn r6_6_one_join_per_source_in_five_seconds() {
     let mut bench = Bench::new(6, 12);
     for peer in 1..=3 {

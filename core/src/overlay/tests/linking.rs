@@ -149,6 +149,24 @@ fn r5_5_an_unresponsive_neighbour_counts_as_lost() {
 }
 
 #[test]
+fn b8_6_a_neighbour_that_misbehaved_is_left_alone() {
+    let mut bench = Bench::new(4, 8);
+    bench.befriend(1);
+    let outputs = bench.give(Input::Misbehaved { peer: 1 });
+    assert_eq!(disconnects(&outputs), [(1, true, Some(60))]);
+    assert_eq!((went_down(&outputs), released(&outputs)), ([(1, DownReason::Local)].to_vec(), [1].to_vec()));
+    // It is in no list from which neighbours are chosen, and is not asked when others name it.
+    assert_eq!(bench.give(Input::Misbehaved { peer: 1 }), []);
+    bench.befriend(2);
+    bench.hear(2, forward_join(1, 1, 1));
+    assert_eq!((bench.pending(), bench.passive()), (Vec::new(), [1].to_vec()));
+    assert_eq!(neighbors(&bench.wait(Duration::from_secs(50))), []);
+    bench.wait(Duration::from_secs(20));
+    bench.hear(2, forward_join(1, 1, 2));
+    assert_eq!(bench.pending(), [1]);
+}
+
+#[test]
 fn r6_2_silent_neighbours_are_refreshed_with_the_present_epoch() {
     let mut bench = Bench::new(4, 8);
     bench.befriend(1);
@@ -243,6 +261,39 @@ fn r6_8_a_peers_backoff_is_kept_but_not_for_ever() {
 }
 
 #[test]
+fn r6_9_we_ourselves_in_any_list_are_neither_dialled_nor_stored() {
+    let mut bench = Bench::new(6, 36);
+    bench.befriend(1);
+    bench.befriend(2);
+    let list = || [contact(ME), contact(ME)].to_vec();
+    let shuffle =
+        |origin| Message::Shuffle { ttl: 1, origin: contact(origin), nodes: list(), nonce: Some(1) };
+    let mut outputs = bench.give(Input::Join { bootstrap: list() });
+    for message in [forward_join(3, ME, 1), shuffle(1), shuffle(ME)] {
+        outputs.extend(bench.hear(1, message));
+    }
+    // As a sample from who evicts us, and as the reply to our own shuffle.
+    outputs.extend(bench.hear(2, disconnect(true, 1)));
+    outputs.extend(bench.hear(2, Message::ShuffleReply { nodes: list(), nonce: None }));
+    let (_, _, _, nonce) = loop {
+        let said = bench.wait(Duration::from_millis(100));
+        outputs.extend(said.iter().cloned());
+        if let Some(shuffle) = shuffles(&said).pop() {
+            break shuffle;
+        }
+    };
+    outputs.extend(bench.hear(1, Message::ShuffleReply { nodes: list(), nonce }));
+    assert_eq!(bench.overlay.stats().replies_merged, 1);
+    outputs.extend(bench.give(Input::Connected { peer: ME, dialled: false }));
+    outputs.extend(bench.give(Input::Disconnected { peer: 1 }));
+    outputs.extend(bench.wait(Duration::from_secs(60)));
+    assert!(!dialled(&outputs).contains(&ME) && sent(&outputs).iter().all(|(to, _)| *to != ME));
+    assert!(
+        !bench.passive().contains(&ME) && !bench.pending().contains(&ME) && !bench.active().contains(&ME)
+    );
+}
+
+#[test]
 fn r6_10_the_victim_is_a_random_neighbour() {
     let mut victims = alloc::collections::BTreeSet::new();
     let mut bench = full();
@@ -256,6 +307,29 @@ fn r6_10_the_victim_is_a_random_neighbour() {
         assert!(before.contains(&peer));
     }
     assert!(victims.len() > 25, "{victims:?}");
+}
+
+#[test]
+fn r6_11_a_refusal_is_told_whatever_was_refused_a_moment_ago() {
+    let mut bench = full();
+    for peer in [5, 6] {
+        bench.connect(peer);
+        assert_eq!(went_up(&bench.hear(peer, neighbor(peer, Priority::High, 1))), [peer]);
+    }
+    // No more evictions for now. Who was refused LOW asks HIGH at its next tick.
+    bench.connect(9);
+    assert_eq!(disconnects(&bench.hear(9, neighbor(9, Priority::Low, 1))), [(9, true, Some(30))]);
+    bench.wait(Duration::from_millis(900));
+    let outputs = bench.hear(9, neighbor(9, Priority::High, 2));
+    assert_eq!((disconnects(&outputs), outputs.len()), ([(9, true, Some(10))].to_vec(), 1));
+    // Who was told that it is no neighbour asks to be one.
+    bench.connect(8);
+    assert_eq!(disconnects(&bench.give(Input::Stranger { peer: 8 })), [(8, true, None)]);
+    let outputs = bench.hear(8, neighbor(8, Priority::Low, 1));
+    assert_eq!((disconnects(&outputs), outputs.len()), ([(8, true, Some(30))].to_vec(), 1));
+    // The same again within a second gets no answer (T-47).
+    let outputs = bench.hear(8, neighbor(8, Priority::Low, 2));
+    assert_eq!(outputs, [Output::Violation { peer: 8, violation: Violation::RateExceeded }]);
 }
 
 #[test]

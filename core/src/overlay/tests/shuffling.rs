@@ -119,6 +119,20 @@ fn r4_7_an_unreachable_origin_gets_its_reply_along_the_walk() {
 }
 
 #[test]
+fn r3_2_a_walk_without_nonce_is_given_one_and_its_reply_finds_the_way_back() {
+    let plain =
+        |ttl| Message::Shuffle { ttl, origin: contact(9), nodes: [contact(30)].to_vec(), nonce: None };
+    let mut bench = full(24);
+    let [(_, 2, _, Some(nonce))] = shuffles(&bench.hear(2, plain(3)))[..] else { panic!() };
+    assert_eq!(replies(&bench.hear(3, reply([40], Some(nonce)))), [(2, [40].to_vec(), Some(nonce))]);
+    // The last hop derives it as well.
+    bench.hear(1, plain(1));
+    assert!(
+        matches!(replies(&bench.give(Input::DialFailed { peer: 9 }))[..], [(1, _, Some(same))] if same == nonce)
+    );
+}
+
+#[test]
 fn r4_7_own_walks_and_those_of_strangers_are_dropped() {
     let mut bench = full(24);
     assert_eq!(bench.hear(1, shuffle(4, ME, [30], 5)), []);

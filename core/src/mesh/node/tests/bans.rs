@@ -8,7 +8,8 @@ use bytes::Bytes;
 use super::super::offences::{Consequence, Offence};
 use super::SECOND;
 use super::network::*;
-use crate::broadcast::{self, Id};
+use super::raw::rpcs;
+use crate::broadcast::{self, Announcement, Id};
 use crate::heads::Announced;
 use crate::mesh::heads::{self as wire, Fields, Head};
 use crate::mesh::rpc::{self, Action};
@@ -136,6 +137,25 @@ fn an_old_payload_is_ignored_and_nobody_is_blamed() {
     assert_eq!(network.node(0).stats().payloads_not_accepted, 1);
     assert_eq!(network.node(0).book.points(id(1), network.now), 0);
     assert_eq!(network.links(0).len(), 1);
+}
+
+#[test]
+fn b8_6_broken_promises_end_the_link_with_a_back_off_and_nobody_asks_for_it_again() {
+    let (mut network, link, stream) = neighbour(12);
+    let promises = (0..100).map(|number| Announcement { id: Id([number; 16]), hop: 1 }).collect();
+    let message = Action::Broadcast(broadcast::Message::IHave(promises));
+    network.raw_send(1, link, stream, rpc::encode_frame("t", &message).unwrap());
+    network.run(5 * SECOND);
+    assert!(network.node(0).neighbors("t").next().is_none());
+    assert_eq!(network.node(0).book.points(id(1), network.now), 10);
+    network.run(Duration::from_secs(120));
+    let ours = network.raw_accepted(1, link, rpc::PROTOCOL)[0];
+    let heard = rpcs(&network.raw_received(1, link, ours));
+    let last = &heard.last().unwrap().action;
+    let Action::Overlay(overlay::Message::Disconnect { alive, backoff_s, .. }) = last else {
+        panic!("{last:?}")
+    };
+    assert_eq!((*alive, *backoff_s), (true, Some(60)));
 }
 
 fn head(network: &Network, height: u64) -> Head {

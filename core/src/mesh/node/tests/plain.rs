@@ -248,6 +248,38 @@ fn registration_is_asked_for_and_lets_a_plain_peer_in() {
 }
 
 #[test]
+fn o7_5_the_ban_comes_first_then_authorisation_then_the_body_then_the_topic() {
+    let mut network = Network::new(13);
+    network.add(Config { listen: alloc::vec![address(0)], ..Config::solcial() });
+    network.subscribe(0, "t");
+    network.add_raw(&[rpc::PROTOCOL]);
+    let link = network.raw_dial(1, 0);
+    let stream = network.raw_open(1, link, rpc::PROTOCOL).unwrap();
+    network.raw_send(1, link, stream, Bytes::from_static(&[2, 0xff, 0xff]));
+    network.run(SECOND);
+    assert_eq!(network.node(0).stats().frames_malformed, 0, "not authorised yet");
+    network.command(0, Command::Registered { peer: id(1), registered: true });
+    network.run(SECOND);
+    assert_eq!(network.node(0).stats().frames_malformed, 1);
+    // An unknown topic, and an id of two bytes.
+    let graft = Bytes::from_static(b"\x0f\x0a\x07nowhere\x62\x04\x12\x02\x01\x01");
+    let stream = network.raw_open(1, link, rpc::PROTOCOL).unwrap();
+    network.raw_send(1, link, stream, graft.clone());
+    network.run(SECOND);
+    assert_eq!((network.node(0).stats().frames_malformed, network.node(0).stats().unknown_topics), (2, 0));
+    network.command(0, Command::Ban { token: 5, peer: id(1), lifetime: None });
+    network.run(SECOND);
+    let link = network.raw_dial(1, 0);
+    if let Some(stream) = network.raw_open(1, link, rpc::PROTOCOL) {
+        network.raw_send(1, link, stream, graft);
+    }
+    network.run(SECOND);
+    assert!(network.links(0).is_empty());
+    assert_eq!(network.count(0, |event| matches!(event, Event::Registration { .. })), 1);
+    assert_eq!(network.node(0).stats().frames_malformed, 2);
+}
+
+#[test]
 fn identity_2_1_registration_gates_protocols_and_not_connections() {
     let mut network = Network::new(9);
     network.add(Config { listen: alloc::vec![address(0)], ..Config::solcial() });
