@@ -142,7 +142,7 @@ impl Node {
     }
 
     fn join_all(&mut self, cx: &mut Cx<'_>) {
-        let bootstrap = self.bootstrap_contacts();
+        let bootstrap = self.bootstrap_contacts(cx.now());
         self.overlays(&overlay::Input::Join { bootstrap }, cx);
     }
 

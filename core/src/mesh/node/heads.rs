@@ -10,14 +10,15 @@ use super::outbox::Frame;
 use super::timers::Timer;
 use super::{Cx, Node, Output, Work};
 use crate::channel::{self, StreamId};
-use crate::heads::{self, Admission, Heads};
+use crate::heads::{self, Admission, Announced, Heads};
 use crate::identity::{Keypair, PeerId};
 use crate::link::LinkId;
 use crate::machine::Machine;
 use crate::mesh::heads::{Head, HeadRules, NodeKey, Own, Tip, decode_frame, encode_frame};
 use crate::mesh::{Config, ConfigError, Event, Registration};
 use crate::queue::Class;
-use crate::stats::count;
+use crate::stats::{count, count_by};
+use crate::time::Instant;
 
 /// A row of the table of HEADs.
 #[derive(Clone, Debug)]
@@ -154,10 +155,25 @@ impl Node {
         cx: &mut Cx<'_>,
     ) {
         match decode_frame(frame) {
-            Ok(Some(heads)) => self.heads_input(heads::Input::Received { from: peer, heads }, cx),
+            Ok(Some(heads)) => {
+                let heads = self.heads_without_banned(heads, cx.now());
+                self.heads_input(heads::Input::Received { from: peer, heads }, cx);
+            }
             Ok(None) => count(&mut self.stats.unknown_messages),
             Err(_) => self.bad_stream(id, stream, cx),
         }
+    }
+
+    /// Leaves out the HEADs of banned peers. No offence: the sender may not know of the ban (`overlay` 7.4).
+    fn heads_without_banned(
+        &mut self,
+        mut heads: Vec<Announced<Head>>,
+        now: Instant,
+    ) -> Vec<Announced<Head>> {
+        let before = heads.len();
+        heads.retain(|announced| !self.book.is_banned(announced.head.fields().peer, now));
+        count_by(&mut self.stats.banned_named, before.saturating_sub(heads.len()));
+        heads
     }
 
     /// Says what our own HEAD says from now on.

@@ -21,7 +21,7 @@ use crate::session::{self, Closing};
 use crate::stats::count;
 use crate::time::Instant;
 use crate::trace::debug;
-use crate::{broadcast, overlay};
+use crate::{broadcast, heads, overlay};
 
 /// What the node knows of a peer that it is linked to, or wants to be.
 #[derive(Debug, Default)]
@@ -145,7 +145,7 @@ impl Node {
     pub(super) fn on_book(&mut self, output: book::Output<PeerId>, cx: &mut Cx<'_>) {
         match output {
             book::Output::Banned { peer, lifetime } => self.banned(peer, lifetime.is_none(), cx),
-            book::Output::Unbanned { .. } => {}
+            book::Output::Unbanned { peer } => self.unbanned(peer, cx),
             book::Output::Store { peer, kind, value } => {
                 let query = QueryId(self.next_query);
                 self.next_query = self.next_query.saturating_add(1);
@@ -168,7 +168,16 @@ impl Node {
         for link in links {
             self.close(link, None, Closing::Abort, cx);
         }
+        // What it has said of itself is spread no more.
+        self.heads_input(heads::Input::Admitted { peer, admitted: false }, cx);
         cx.emit(Output::Event(Event::Banned { peer, permanent }));
+    }
+
+    /// A ban is over: whether the HEADs of the peer are spread is a question of its registration again.
+    fn unbanned(&mut self, peer: PeerId, cx: &mut Cx<'_>) {
+        if self.config.heads {
+            self.check_registered(peer, cx);
+        }
     }
 
     pub(super) fn is_banned(&self, peer: PeerId, now: Instant) -> bool {

@@ -38,6 +38,8 @@ crate::counters! {
         byes_received,
         /// Bans pronounced.
         bans,
+        /// Times that a peer named another that is banned, in a walk of the overlay, a sample or a HEAD: that was ignored.
+        banned_named,
         /// Dials begun.
         dials,
         /// Dials that failed.
