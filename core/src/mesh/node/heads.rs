@@ -75,9 +75,10 @@ impl Node {
         self.work.extend(outputs.into_iter().map(Work::Heads));
     }
 
-    /// Our HEADs stream of a link is open: if no other link of the peer carries HEADs, this one does.
+    /// Our HEADs stream of an established link is open: if no other link of the peer carries HEADs, this one does.
     pub(super) fn heads_up(&mut self, id: LinkId, cx: &mut Cx<'_>) {
-        let Some(peer) = self.links.get(&id).and_then(|link| link.peer) else { return };
+        let established = self.links.get(&id).filter(|link| link.established);
+        let Some(peer) = established.and_then(|link| link.peer) else { return };
         let Some(known) = self.peers.get_mut(&peer) else { return };
         if known.heads.is_none() {
             known.heads = Some(id);

@@ -56,9 +56,12 @@ impl Node {
 
     /// A stream that we asked for is open.
     pub(super) fn on_opened(&mut self, id: LinkId, token: u64, stream: StreamId, cx: &mut Cx<'_>) {
-        let Some(link) = self.links.get_mut(&id) else { return };
+        if token == SESSION {
+            return self.start_session(id, stream, cx);
+        }
+        // The session may have ended since the peer agreed: nobody would hear of the end of such a stream.
+        let Some(link) = self.links.get_mut(&id).filter(|link| link.established) else { return };
         match token {
-            SESSION => self.start_session(id, stream, cx),
             GOSSIP => {
                 link.gossip.opened(stream);
                 self.flush_gossip(id, cx);

@@ -3,16 +3,18 @@
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use super::super::{Input, Output};
 use super::SECOND;
 use super::network::*;
-use super::raw::rpcs;
+use super::raw::{hello, rpcs};
 use crate::broadcast;
 use crate::channel;
 use crate::heads::Announced;
+use crate::mesh::establishment::{self, Message};
 use crate::mesh::heads as wire;
 use crate::mesh::rpc::{self, Action};
 use crate::mesh::{Command, Event};
-use crate::overlay::{self, DownReason};
+use crate::overlay::{self, Contact, DownReason};
 
 fn prune(topic: &str) -> bytes::Bytes {
     rpc::encode_frame(topic, &Action::Broadcast(broadcast::Message::Prune)).unwrap()
@@ -131,6 +133,52 @@ fn h5_heads_move_to_the_link_that_stays() {
     network.command(0, Command::OwnHead { height: 3, tip: bytes::Bytes::new() });
     network.run(2 * SECOND);
     assert_eq!(heights(&mut network, second).last(), Some(&3));
+}
+
+#[test]
+fn h5_a_stream_for_heads_that_opens_on_a_link_that_has_ended_carries_nothing() {
+    let mut network = Network::of_members(10, 1);
+    network.add_raw(&[rpc::PROTOCOL, wire::PROTOCOL]);
+    let links = [network.raw_dial(1, 0), network.raw_dial(1, 0)];
+    let sessions = links.map(|link| network.raw_open(1, link, establishment::PROTOCOL).unwrap());
+    let gossip = network.raw_open(1, links[0], rpc::PROTOCOL).unwrap();
+    // The peer establishes both links, becomes a neighbour, and agrees to no stream of ours.
+    network.stalled.insert(1);
+    let peer = Contact { peer: id(1), addresses: Vec::new() };
+    let join = Action::Overlay(overlay::Message::Join { ttl: 3, peer, nonce: Some(7) });
+    network.raw_send(1, links[0], gossip, rpc::encode_frame("t", &join).unwrap());
+    for (link, session) in links.into_iter().zip(sessions) {
+        network.raw_send(1, link, session, hello("pleach").to_frame());
+        network.raw_send(1, link, session, Message::Ack { version: 1 }.to_frame());
+        network.run(SECOND / 2);
+    }
+    assert_eq!(network.node(0).stats().links_established, 2);
+    assert!(network.node(0).neighbors("t").eq([id(1)]));
+    // On the first, which lingers, it says HELLO again, and right behind that it agrees.
+    let at = network.at();
+    let unread = network.take_unread(1, links[0]);
+    let raw = network.raw(1);
+    raw.channel(
+        at,
+        links[0],
+        channel::Input::Send { stream: sessions[0], bytes: hello("pleach").to_frame() },
+    );
+    for bytes in unread {
+        raw.handle(at, Input::Received { link: links[0], bytes });
+    }
+    let sent = raw.outputs.drain(..).filter_map(|output| match output {
+        Output::Send { bytes, .. } => Some(bytes),
+        _ => None,
+    });
+    let bytes = sent.collect::<Vec<_>>().concat().into();
+    let first = network.links(0)[0];
+    network.input(0, Input::Received { link: first, bytes });
+    network.run(SECOND);
+    assert_eq!(network.links(0).len(), 1);
+    assert!(network.node(0).peers[&id(1)].heads.is_none(), "no link carries HEADs");
+    network.unstall(1);
+    network.run(2 * SECOND);
+    assert_eq!(heights(&mut network, links[1]), [0], "the other link does");
 }
 
 #[test]
