@@ -173,8 +173,10 @@ impl Node {
         cx.emit(Output::Event(Event::Banned { peer, permanent }));
     }
 
-    /// A ban is over: whether the HEADs of the peer are spread is a question of its registration again.
+    /// A ban is over: a place to join through may be used again, and whether the HEADs of the peer are spread is a question
+    /// of its registration.
     fn unbanned(&mut self, peer: PeerId, cx: &mut Cx<'_>) {
+        self.join_through(peer, cx);
         if self.config.heads {
             self.check_registered(peer, cx);
         }

@@ -363,3 +363,35 @@ fn o7_4_heads_of_a_banned_peer_are_ignored_until_the_ban_ends() {
     pass_on(&mut network, 3);
     assert_eq!(heights(&network), [3]);
 }
+
+/// Host 0 joins through host 1 alone, which is then banned for an hour.
+fn banned_bootstrap(seed: u64) -> Network {
+    let mut network = Network::new(seed);
+    network.add(native(0, &[1]));
+    network.add(native(1, &[]));
+    (0..2).for_each(|host| network.subscribe(host, "t"));
+    network.until(10 * SECOND, |network| network.node(0).neighbors("t").eq([id(1)]));
+    let lifetime = Some(Duration::from_secs(3600));
+    network.command(0, Command::Ban { token: 5, peer: id(1), lifetime });
+    network.run(60 * SECOND);
+    assert_eq!(network.node(0).neighbors("t").count(), 0);
+    network
+}
+
+#[test]
+fn o7_4_a_place_to_join_through_comes_back_when_its_ban_ends() {
+    let mut network = banned_bootstrap(16);
+    // Nothing comes from the other side.
+    network.command(1, Command::Leave { token: 6, topic: "t".into() });
+    network.run(Duration::from_secs(3500));
+    assert_eq!(network.node(0).stats().peers_up, 1);
+    network.subscribe(1, "t");
+    network.until(300 * SECOND, |network| network.node(0).neighbors("t").eq([id(1)]));
+}
+
+#[test]
+fn o7_4_a_place_to_join_through_comes_back_when_its_ban_is_lifted() {
+    let mut network = banned_bootstrap(17);
+    network.command(0, Command::Unban { token: 7, peer: id(1) });
+    network.until(10 * SECOND, |network| network.node(0).neighbors("t").eq([id(1)]));
+}
