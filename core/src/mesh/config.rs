@@ -90,8 +90,12 @@ pub struct Config {
     pub registration_timeout: Duration,
     /// Questions at once. Default 32.
     pub registration_questions_max: usize,
-    /// Questions that wait for those. Beyond, peers that are not known to be registered are refused. Default 256.
+    /// Questions about linked peers that wait for those. Beyond, peers that are not known to be registered are refused.
+    /// Default 256.
     pub registration_queue_max: usize,
+    /// Questions about peers that others name, in HEADs or to the overlay, that wait behind those. They have half of the
+    /// places at most. Beyond, they are not asked. Default 256.
+    pub registration_named_max: usize,
     /// Answers kept of each kind. Default 4096.
     pub registrations_max: usize,
 
@@ -198,6 +202,7 @@ impl Config {
             registration_timeout: Duration::from_secs(5),
             registration_questions_max: 32,
             registration_queue_max: 256,
+            registration_named_max: 256,
             registrations_max: 4096,
             network_size: 10_000,
             topics: Vec::new(),

@@ -82,8 +82,10 @@ crate::counters! {
         registrations_shed,
         /// Questions about registration that had to wait for others: more than `registration_questions_max`.
         registrations_queued,
-        /// Questions about registration that were not asked: more than `registration_queue_max`.
+        /// Questions about linked peers that were not asked: more than `registration_queue_max`.
         registrations_refused,
+        /// Questions about peers that others named that were not asked: more than `registration_named_max`.
+        registrations_named_shed,
         /// Questions about registration that nobody answered in time.
         registrations_unanswered,
         /// Times that an earlier answer held on, as there was no newer one.

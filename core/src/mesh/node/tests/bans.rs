@@ -9,12 +9,12 @@ use super::super::Output;
 use super::super::offences::{Consequence, Offence};
 use super::SECOND;
 use super::network::*;
-use super::raw::rpcs;
+use super::raw::{head_of, rpcs};
 use crate::broadcast::{self, Id};
 use crate::heads::Announced;
 use crate::identity::PeerId;
 use crate::link::Address;
-use crate::mesh::heads::{self as wire, Fields, Head};
+use crate::mesh::heads::{self as wire, Head};
 use crate::mesh::rpc::{self, Action};
 use crate::mesh::signed::Signed;
 use crate::mesh::{Command, Event};
@@ -145,21 +145,6 @@ fn an_old_payload_is_ignored_and_nobody_is_blamed() {
 
 fn head(network: &Network, height: u64) -> Head {
     head_of(1, network, height)
-}
-
-fn head_of(host: usize, network: &Network, height: u64) -> Head {
-    let fields = Fields {
-        node: 0,
-        peer: id(host),
-        height,
-        tip: wire::Tip::new(),
-        software: "pleach".try_into().unwrap(),
-        version: "1".try_into().unwrap(),
-        free_member_rooms: 1,
-        free_mirror_rooms: 1,
-        issued: network.at().wall,
-    };
-    Head::sign(fields, "pleach", &keypair(host))
 }
 
 #[test]
