@@ -241,6 +241,7 @@ impl<P: Copy + Ord + Debug> Machine for Overlay<P> {
             Input::Addresses(addresses) => self.on_addresses(addresses),
             Input::Message { from, message } => self.on_message(from, message, cx),
             Input::Connected { peer, dialled } => self.on_connected(peer, dialled, cx),
+            Input::Extended { peer } => self.on_extended(peer),
             Input::Disconnected { peer } => self.on_disconnected(peer, cx),
             Input::DialFailed { peer } => self.on_dial_failed(peer, cx),
             Input::Unresponsive { peer } => self.on_unresponsive(peer, cx),

@@ -190,12 +190,13 @@ impl Node {
         }
     }
 
-    /// A peer that has shown a field of `overlay` 3.2 knows our extensions.
+    /// A peer that has shown a field of `overlay` 3.2 knows our extensions, on every topic.
     fn note_extended(&mut self, peer: PeerId, cx: &mut Cx<'_>) {
         let Some(known) = self.peers.get_mut(&peer) else { return };
         if core::mem::replace(&mut known.extended, true) {
             return;
         }
+        self.overlays(&overlay::Input::Extended { peer }, cx);
         for topic in self.topics.keys().cloned().collect::<alloc::vec::Vec<_>>() {
             self.broadcast(&topic, broadcast::Input::Extended { peer }, cx);
         }

@@ -70,6 +70,11 @@ impl Node {
         self.peers.iter().filter_map(|(id, peer)| Some((*id, dialled(peer.current()?)))).collect()
     }
 
+    /// Whether a peer has shown a field of `overlay` 3.2.
+    pub(super) fn is_extended(&self, peer: PeerId) -> bool {
+        self.peers.get(&peer).is_some_and(|known| known.extended)
+    }
+
     /// A topic needs the link to this peer from now on.
     pub(super) fn hold(&mut self, peer: PeerId, topic: &Name, cx: &mut Cx<'_>) {
         let known = self.peers.entry(peer).or_default();

@@ -59,6 +59,9 @@ impl Node {
         }
         for (peer, dialled) in self.established_peers() {
             self.overlay(&name, overlay::Input::Connected { peer, dialled }, cx);
+            if self.is_extended(peer) {
+                self.overlay(&name, overlay::Input::Extended { peer }, cx);
+            }
         }
         self.overlay(&name, overlay::Input::Join { bootstrap: self.bootstrap_contacts(cx.now()) }, cx);
         Ok(Done::Ok)
@@ -172,7 +175,7 @@ impl Node {
                 self.offence(peer, Offence::from(violation), cx);
             }
             overlay::Output::Event(overlay::Event::NeighborUp { peer }) => {
-                let extended = self.peers.get(&peer).is_some_and(|peer| peer.extended);
+                let extended = self.is_extended(peer);
                 self.broadcast(name, broadcast::Input::NeighborUp { peer, extended }, cx);
                 cx.emit(Output::Event(Event::NeighborUp { topic: name.to_string(), peer }));
             }

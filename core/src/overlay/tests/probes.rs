@@ -179,6 +179,7 @@ fn any_input(rng: &mut ChaCha8Rng) -> Input<Peer> {
         10 => Input::Registered { peer, registered: coin(rng) },
         11 => Input::Banned { peer },
         12 => Input::Stranger { peer },
+        13 => Input::Extended { peer },
         _ => Input::Message { from: peer, message: hostile(rng, peer) },
     }
 }
