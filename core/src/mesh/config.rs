@@ -112,6 +112,11 @@ pub struct Config {
     pub told_unknown_interval: Duration,
     /// Peers for which that is remembered. Default 1024.
     pub told_unknown_max: usize,
+    /// The largest frame of a message between overlays, in bytes; a larger one is not taken up. Default 64 KiB (`overlay` 1).
+    pub membership_max: usize,
+    /// Bytes of unfinished frames on all links together. Beyond, the streams whose frames have waited longest are reset.
+    /// Default 64 MiB (`overlay` 1).
+    pub partial_frames_max: usize,
     /// A lost outbound stream is opened again after this time. Default 1 s.
     pub reopen_delay: Duration,
     /// A peer whose queue was full for so long counts as failed. Default 10 s.
@@ -210,6 +215,8 @@ impl Config {
             topic_name_max: 256,
             told_unknown_interval: Duration::from_secs(60),
             told_unknown_max: 1024,
+            membership_max: 64 * 1024,
+            partial_frames_max: 64 * 1024 * 1024,
             reopen_delay: Duration::from_secs(1),
             congestion_timeout: Duration::from_secs(10),
             release_delay: Duration::from_secs(2),

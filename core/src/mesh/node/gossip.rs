@@ -118,6 +118,10 @@ impl Node {
             Err(_) => return self.bad_stream(id, stream, cx),
         };
         count(&mut self.stats.gossip_received);
+        if matches!(rpc.action, Action::Overlay(_)) && frame.len() > self.config.membership_max {
+            // No offence: whoever passes on what others have named may come to send one (T-50).
+            return count(&mut self.stats.membership_oversize);
+        }
         if rpc.extended {
             self.note_extended(peer, cx);
         }

@@ -50,6 +50,11 @@ crate::counters! {
         streams_refused,
         /// Frames that were malformed or oversize.
         frames_malformed,
+        /// Streams that were reset in the middle of a frame, as too much of unfinished frames waited: more than
+        /// `partial_frames_max`.
+        partial_frames_shed,
+        /// Messages between overlays that were not taken up, as they are larger than `membership_max`.
+        membership_oversize,
         /// Frames that were shed for a slow peer.
         frames_shed,
         /// Frames received for overlay and broadcast.
