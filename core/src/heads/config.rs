@@ -27,7 +27,8 @@ pub struct Config {
     pub rate: usize,
     /// How long a HEAD waits for others to share a frame. Default 100 ms (H4).
     pub batch_delay: Duration,
-    /// Keys that are not in the table, taken from one peer in an hour; its links are counted together. Default 16 384 (H8).
+    /// Keys that are not in the table, taken from one peer in an hour, or kept waiting for an answer about their owner; its
+    /// links are counted together. Default 16 384 (H8).
     pub new_keys_per_hour: u32,
     /// Peers whose new keys are counted; the longest known goes first. Default 4096.
     pub new_keys_peers: usize,

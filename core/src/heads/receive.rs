@@ -164,7 +164,7 @@ impl<R: Rules> Heads<R> {
             return Judgement::Ignore(|stats| &mut stats.known);
         }
         if self.table.get(key).is_none() {
-            if self.new_keys.get(now, &from).is_some_and(|taken| *taken >= self.config.new_keys_per_hour) {
+            if waiting.is_none() && self.has_used_up_new_keys(&from, now) {
                 return Judgement::Ignore(|stats| &mut stats.new_keys_exceeded);
             }
             if self.is_older_than_all(head) {
@@ -225,6 +225,10 @@ impl<R: Rules> Heads<R> {
 
     fn admit(&mut self, candidate: CandidateOf<R>, cx: Cx<'_, '_, R>) {
         let now = cx.now();
+        // One that waits has cost a signature and a question: it counts whatever the answer.
+        if self.table.get(&candidate.key).is_none() && self.waiting.get(now, &candidate.key).is_none() {
+            self.note_new_key(candidate.source.peer, now);
+        }
         match self.standing(candidate.owner, now) {
             Standing::Admitted => self.take_or_drop(candidate, true, cx),
             Standing::Refused => self.take_or_drop(candidate, false, cx),
@@ -246,7 +250,6 @@ impl<R: Rules> Heads<R> {
         }
         let Candidate { key, announced: Announced { head, step }, source, expires, .. } = candidate;
         if self.table.get(&key).is_none() {
-            self.note_new_key(source.peer, cx.now());
             self.make_room(&key);
         }
         let issued = self.rules.issued(&head);
@@ -255,6 +258,10 @@ impl<R: Rules> Heads<R> {
         count(&mut self.stats.replaced);
         self.announce(&key, cx.now());
         cx.emit(Output::Event(Event::Replaced { key, head, step }));
+    }
+
+    fn has_used_up_new_keys(&self, from: &R::Peer, now: Instant) -> bool {
+        self.new_keys.get(now, from).is_some_and(|taken| *taken >= self.config.new_keys_per_hour)
     }
 
     fn note_new_key(&mut self, from: R::Peer, now: Instant) {

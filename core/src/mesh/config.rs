@@ -90,8 +90,12 @@ pub struct Config {
     pub registration_timeout: Duration,
     /// Questions at once. Default 32.
     pub registration_questions_max: usize,
-    /// Questions that wait for those. Beyond, peers that are not known to be registered are refused. Default 256.
+    /// Questions about linked peers that wait for those. Beyond, peers that are not known to be registered are refused.
+    /// Default 256.
     pub registration_queue_max: usize,
+    /// Questions about peers that others name, in HEADs or to the overlay, that wait behind those. They have half of the
+    /// places at most. Beyond, they are not asked. Default 256.
+    pub registration_named_max: usize,
     /// Answers kept of each kind. Default 4096.
     pub registrations_max: usize,
 
@@ -108,6 +112,11 @@ pub struct Config {
     pub told_unknown_interval: Duration,
     /// Peers for which that is remembered. Default 1024.
     pub told_unknown_max: usize,
+    /// The largest frame of a message between overlays, in bytes; a larger one is not taken up. Default 64 KiB (`overlay` 1).
+    pub membership_max: usize,
+    /// Bytes of unfinished frames on all links together. Beyond, the streams whose frames have waited longest are reset.
+    /// Default 64 MiB (`overlay` 1).
+    pub partial_frames_max: usize,
     /// A lost outbound stream is opened again after this time. Default 1 s.
     pub reopen_delay: Duration,
     /// A peer whose queue was full for so long counts as failed. Default 10 s.
@@ -198,6 +207,7 @@ impl Config {
             registration_timeout: Duration::from_secs(5),
             registration_questions_max: 32,
             registration_queue_max: 256,
+            registration_named_max: 256,
             registrations_max: 4096,
             network_size: 10_000,
             topics: Vec::new(),
@@ -205,6 +215,8 @@ impl Config {
             topic_name_max: 256,
             told_unknown_interval: Duration::from_secs(60),
             told_unknown_max: 1024,
+            membership_max: 64 * 1024,
+            partial_frames_max: 64 * 1024 * 1024,
             reopen_delay: Duration::from_secs(1),
             congestion_timeout: Duration::from_secs(10),
             release_delay: Duration::from_secs(2),

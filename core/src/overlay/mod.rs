@@ -17,6 +17,8 @@
 //! - One instance per topic; every instance hears of every connection. [`Input::Connected`] comes before the first
 //!   message of a peer, [`Input::Disconnected`] when the last connection to it is gone, [`Input::DialFailed`] when a
 //!   dial that was asked for came to nothing: the first two concern a link, the third a request.
+//! - [`Input::Extended`] follows `Connected`, at once or later, for peers that have shown a field of 3.2 on any topic:
+//!   those are not plain here either. What comes on this topic the instance sees itself.
 //! - [`Output::Hold`] says that the topic needs the link to a peer, [`Output::Release`] that it does not any more; each
 //!   `Hold` is matched by one `Release`. A connection is wanted while any topic holds it. After the `Release` that
 //!   follows a DISCONNECT it should stay readable for 2 s.
@@ -102,6 +104,11 @@ pub enum Input<P> {
         peer: P,
         /// Whether we dialled it.
         dialled: bool,
+    },
+    /// This connected peer has shown a field of 3.2, on whatever topic: it is not plain (`overlay` 3.3).
+    Extended {
+        /// Who.
+        peer: P,
     },
     /// The last link to this peer is gone.
     Disconnected {

@@ -25,6 +25,13 @@ impl<P: Copy + Ord + Debug> Overlay<P> {
         self.links.get(peer).is_some_and(|link| link.extended)
     }
 
+    /// It has shown a field of 3.2 on another topic.
+    pub(super) fn on_extended(&mut self, peer: P) {
+        if let Some(link) = self.links.get_mut(&peer).filter(|link| link.connected) {
+            link.extended = true;
+        }
+    }
+
     /// A message came from a peer that is not active: rules (a) and (c).
     pub(super) fn plain_spoke(&mut self, from: P, message: &Message<P>, cx: &mut Context<'_, Output<P>>) {
         if !self.is_plain(&from) {

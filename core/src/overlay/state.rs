@@ -3,7 +3,6 @@
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt::Debug;
-use core::hash::Hash;
 
 use bytes::Bytes;
 
@@ -142,10 +141,7 @@ impl<P: Copy + Ord + Debug> Overlay<P> {
         &self.stats
     }
 
-    fn on_message(&mut self, from: P, mut message: Message<P>, cx: &mut Context<'_, Output<P>>)
-    where
-        P: Hash,
-    {
+    fn on_message(&mut self, from: P, mut message: Message<P>, cx: &mut Context<'_, Output<P>>) {
         let Some(link) = self.links.get_mut(&from).filter(|link| link.connected) else {
             count(&mut self.stats.unconnected);
             return;
@@ -231,7 +227,7 @@ impl<P: Copy + Ord + Debug> Overlay<P> {
     }
 }
 
-impl<P: Copy + Ord + Hash + Debug> Machine for Overlay<P> {
+impl<P: Copy + Ord + Debug> Machine for Overlay<P> {
     type Input = Input<P>;
     type Output = Output<P>;
 
@@ -246,6 +242,7 @@ impl<P: Copy + Ord + Hash + Debug> Machine for Overlay<P> {
             Input::Addresses(addresses) => self.on_addresses(addresses),
             Input::Message { from, message } => self.on_message(from, message, cx),
             Input::Connected { peer, dialled } => self.on_connected(peer, dialled, cx),
+            Input::Extended { peer } => self.on_extended(peer),
             Input::Disconnected { peer } => self.on_disconnected(peer, cx),
             Input::DialFailed { peer } => self.on_dial_failed(peer, cx),
             Input::Unresponsive { peer } => self.on_unresponsive(peer, cx),

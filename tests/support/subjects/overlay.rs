@@ -137,7 +137,8 @@ impl Neighbourhood {
             4..6 => Input::Unresponsive { peer },
             6 => Input::Misbehaved { peer },
             7..9 => Input::Banned { peer },
-            9..12 => Input::Stranger { peer },
+            9..11 => Input::Stranger { peer },
+            11 => Input::Extended { peer },
             12 | 13 => Input::DialFailed { peer },
             14 => Input::Addresses((0..choices.below(10)).map(|_| choices.content(300)).collect()),
             _ => {
@@ -231,6 +232,7 @@ impl Subject for Neighbourhood {
         Input::Message { message: Message::Shuffle { .. }, .. } => "Message Shuffle",
         Input::Message { message: Message::ShuffleReply { .. }, .. } => "Message ShuffleReply",
         Input::Connected { .. } => "Connected",
+        Input::Extended { .. } => "Extended",
         Input::Disconnected { .. } => "Disconnected",
         Input::DialFailed { .. } => "DialFailed",
         Input::Unresponsive { .. } => "Unresponsive",

@@ -203,6 +203,29 @@ fn h8_new_keys_of_a_link_are_limited_by_the_hour_without_blame() {
 }
 
 #[test]
+fn h8_new_keys_that_wait_for_an_answer_are_counted_and_once() {
+    let config = Config { admission: Admission::Ask, new_keys_per_hour: 3, ..Config::default() };
+    let mut table = Table::linked(config, &[1, 2]);
+    table.receive(1, (10..14).map(|owner| at_step(head(owner, 1, 0), 1)));
+    let asked =
+        |table: &Table| table.said.iter().filter(|said| matches!(said, Output::CheckAdmitted { .. })).count();
+    let stats = table.heads.stats();
+    assert_eq!((asked(&table), stats.verified, stats.new_keys_exceeded), (3, 3, 1));
+    table.receive(1, [at_step(head(10, 2, 0), 1)]);
+    assert_eq!(asked(&table), 4, "what waits already is not new");
+    table.receive(2, [at_step(head(13, 1, 0), 1)]);
+    assert_eq!(asked(&table), 5, "nor are other links limited");
+    table.pass(3_600_000);
+    table.receive(1, [at_step(head(20, 1, 0), 1), at_step(head(21, 1, 0), 1)]);
+    for peer in [20, 21] {
+        table.feed(Input::Admitted { peer, admitted: true });
+    }
+    assert_eq!(table.heads.len(), 2);
+    table.receive(1, [at_step(head(22, 1, 0), 1), at_step(head(23, 1, 0), 1)]);
+    assert_eq!(asked(&table), 8, "those that were taken have been counted before");
+}
+
+#[test]
 fn h8_the_default_limits() {
     let config = Config::default();
     assert_eq!(

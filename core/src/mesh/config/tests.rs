@@ -56,6 +56,13 @@ fn identity_2_1_limits_and_times_of_registration() {
 }
 
 #[test]
+fn o1_limits_of_frames() {
+    let config = Config::native();
+    assert_eq!(crate::mesh::rpc::FRAME_MAX, 1_024_000);
+    assert_eq!((config.membership_max, config.partial_frames_max), (65_536, 67_108_864));
+}
+
+#[test]
 fn the_size_of_the_network_is_that_of_its_overlays() {
     let config = Config { network_size: 77, ..Config::native() };
     assert_eq!(config.overlay_config().network_size, 77);

@@ -142,7 +142,7 @@ impl Node {
     }
 
     fn join_all(&mut self, cx: &mut Cx<'_>) {
-        let bootstrap = self.bootstrap_contacts();
+        let bootstrap = self.bootstrap_contacts(cx.now());
         self.overlays(&overlay::Input::Join { bootstrap }, cx);
     }
 
@@ -169,7 +169,8 @@ impl Node {
         self.dialler_input(dial::Input::Cancel { key: Target::Peer(peer) }, cx);
     }
 
-    /// After the overlays know of the link: join through it, if that is what it was dialled for.
+    /// Joins through a peer, if it is at a place to join through: once the overlays know of a link to it, and when its ban
+    /// is over, for which they have forgotten it.
     pub(super) fn join_through(&mut self, peer: PeerId, cx: &mut Cx<'_>) {
         if self.dials.bootstrap.iter().any(|bootstrap| bootstrap.peer == Some(peer)) {
             self.join_all(cx);

@@ -18,6 +18,7 @@ use crate::overlay;
 use crate::queue::Class;
 use crate::session::Closing;
 use crate::stats::{count, count_by};
+use crate::time::Instant;
 
 impl Node {
     /// Encodes a message once and queues it for each of these peers.
@@ -117,6 +118,10 @@ impl Node {
             Err(_) => return self.bad_stream(id, stream, cx),
         };
         count(&mut self.stats.gossip_received);
+        if matches!(rpc.action, Action::Overlay(_)) && frame.len() > self.config.membership_max {
+            // No offence: whoever passes on what others have named may come to send one (T-50).
+            return count(&mut self.stats.membership_oversize);
+        }
         if rpc.extended {
             self.note_extended(peer, cx);
         }
@@ -130,11 +135,40 @@ impl Node {
         let topic = Arc::clone(topic);
         match rpc.action {
             Action::Overlay(message) => {
-                self.overlay(&topic, overlay::Input::Message { from: peer, message }, cx);
+                if let Some(message) = self.without_banned(message, cx.now()) {
+                    self.overlay(&topic, overlay::Input::Message { from: peer, message }, cx);
+                }
             }
             Action::Broadcast(message) => self.broadcast_message(&topic, peer, message, cx),
             Action::Unknown => count(&mut self.stats.unknown_actions),
         }
+    }
+
+    /// Leaves out the banned peers that a message names; none if it is about one (`overlay` 4.3, 4.6, 7.4). No offence: its
+    /// sender may not know of the ban. JOIN and NEIGHBOR are about their sender, whose links a ban closes; in another's
+    /// name they are an offence whoever that is (4.2).
+    fn without_banned(
+        &mut self,
+        mut message: overlay::Message<PeerId>,
+        now: Instant,
+    ) -> Option<overlay::Message<PeerId>> {
+        use overlay::Message;
+        let (subject, nodes) = match &mut message {
+            Message::Join { .. } | Message::Neighbor { .. } | Message::Disconnect { .. } => (None, None),
+            Message::ForwardJoin { peer, .. } => (Some(peer.peer), None),
+            Message::Shuffle { origin, nodes, .. } => (Some(origin.peer), Some(nodes)),
+            Message::ShuffleReply { nodes, .. } => (None, Some(nodes)),
+        };
+        if subject.is_some_and(|subject| self.is_banned(subject, now)) {
+            count(&mut self.stats.banned_named);
+            return None;
+        }
+        if let Some(nodes) = nodes {
+            let before = nodes.len();
+            nodes.retain(|node| !self.book.is_banned(node.peer, now));
+            count_by(&mut self.stats.banned_named, before.saturating_sub(nodes.len()));
+        }
+        Some(message)
     }
 
     /// A message for the broadcast instance. A plain peer that speaks as a neighbour becomes one if there is room, and
@@ -160,12 +194,13 @@ impl Node {
         }
     }
 
-    /// A peer that has shown a field of `overlay` 3.2 knows our extensions.
+    /// A peer that has shown a field of `overlay` 3.2 knows our extensions, on every topic.
     fn note_extended(&mut self, peer: PeerId, cx: &mut Cx<'_>) {
         let Some(known) = self.peers.get_mut(&peer) else { return };
         if core::mem::replace(&mut known.extended, true) {
             return;
         }
+        self.overlays(&overlay::Input::Extended { peer }, cx);
         for topic in self.topics.keys().cloned().collect::<alloc::vec::Vec<_>>() {
             self.broadcast(&topic, broadcast::Input::Extended { peer }, cx);
         }

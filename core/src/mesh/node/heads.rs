@@ -10,14 +10,15 @@ use super::outbox::Frame;
 use super::timers::Timer;
 use super::{Cx, Node, Output, Work};
 use crate::channel::{self, StreamId};
-use crate::heads::{self, Admission, Heads};
+use crate::heads::{self, Admission, Announced, Heads};
 use crate::identity::{Keypair, PeerId};
 use crate::link::LinkId;
 use crate::machine::Machine;
 use crate::mesh::heads::{Head, HeadRules, NodeKey, Own, Tip, decode_frame, encode_frame};
 use crate::mesh::{Config, ConfigError, Event, Registration};
 use crate::queue::Class;
-use crate::stats::count;
+use crate::stats::{count, count_by};
+use crate::time::Instant;
 
 /// A row of the table of HEADs.
 #[derive(Clone, Debug)]
@@ -74,9 +75,10 @@ impl Node {
         self.work.extend(outputs.into_iter().map(Work::Heads));
     }
 
-    /// Our HEADs stream of a link is open: if no other link of the peer carries HEADs, this one does.
+    /// Our HEADs stream of an established link is open: if no other link of the peer carries HEADs, this one does.
     pub(super) fn heads_up(&mut self, id: LinkId, cx: &mut Cx<'_>) {
-        let Some(peer) = self.links.get(&id).and_then(|link| link.peer) else { return };
+        let established = self.links.get(&id).filter(|link| link.established);
+        let Some(peer) = established.and_then(|link| link.peer) else { return };
         let Some(known) = self.peers.get_mut(&peer) else { return };
         if known.heads.is_none() {
             known.heads = Some(id);
@@ -154,10 +156,25 @@ impl Node {
         cx: &mut Cx<'_>,
     ) {
         match decode_frame(frame) {
-            Ok(Some(heads)) => self.heads_input(heads::Input::Received { from: peer, heads }, cx),
+            Ok(Some(heads)) => {
+                let heads = self.heads_without_banned(heads, cx.now());
+                self.heads_input(heads::Input::Received { from: peer, heads }, cx);
+            }
             Ok(None) => count(&mut self.stats.unknown_messages),
             Err(_) => self.bad_stream(id, stream, cx),
         }
+    }
+
+    /// Leaves out the HEADs of banned peers. No offence: the sender may not know of the ban (`overlay` 7.4).
+    fn heads_without_banned(
+        &mut self,
+        mut heads: Vec<Announced<Head>>,
+        now: Instant,
+    ) -> Vec<Announced<Head>> {
+        let before = heads.len();
+        heads.retain(|announced| !self.book.is_banned(announced.head.fields().peer, now));
+        count_by(&mut self.stats.banned_named, before.saturating_sub(heads.len()));
+        heads
     }
 
     /// Says what our own HEAD says from now on.

@@ -9,11 +9,12 @@ use bytes::{Bytes, BytesMut};
 use super::outbox::Outbox;
 use crate::channel::{Channel, StreamId};
 use crate::identity::PeerId;
-use crate::link::Address;
+use crate::link::{Address, LinkId};
 use crate::mesh::establishment::Establishment;
 use crate::queue;
 use crate::session::Session;
-use crate::wire::frame::{Deframer, FrameError};
+use crate::time::Instant;
+use crate::wire::frame::{Deframer, FrameError, Prefix};
 
 /// One link and everything that goes with it when it closes.
 #[derive(Debug)]
@@ -49,13 +50,69 @@ pub(super) struct Accepted {
 #[derive(Debug)]
 pub(super) enum Inbound {
     /// Establishment frames.
-    Session(Deframer),
+    Session(Frames),
     /// Overlay and broadcast frames.
-    Gossip(Deframer),
+    Gossip(Frames),
     /// HEADs frames.
-    Heads(Deframer),
+    Heads(Frames),
     /// It came before the link was established: its bytes wait.
     Held { bytes: BytesMut, finished: bool },
+}
+
+/// Cuts a stream into frames.
+#[derive(Debug)]
+pub(super) struct Frames {
+    deframer: Deframer,
+    /// When the frame began that is not finished.
+    began: Instant,
+}
+
+/// What a piece of a stream has brought.
+#[derive(Debug, Default)]
+pub(super) struct Cut {
+    pub(super) frames: Vec<Bytes>,
+    /// It ends the stream.
+    pub(super) error: Option<FrameError>,
+    /// Bytes of an unfinished frame before.
+    pub(super) held_before: usize,
+    /// And now.
+    pub(super) held: usize,
+}
+
+/// An unfinished frame; they are in the order in which they began.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(super) struct Partial {
+    began: Instant,
+    pub(super) link: LinkId,
+    pub(super) stream: StreamId,
+    pub(super) bytes: usize,
+}
+
+impl Frames {
+    /// For frames of at most `limit` bytes.
+    pub(super) fn new(limit: usize) -> Self {
+        Self { deframer: Deframer::new(Prefix::Varint, limit), began: Instant::ORIGIN }
+    }
+
+    fn cut(&mut self, piece: Bytes, now: Instant) -> Cut {
+        let mut cut = Cut { held_before: self.deframer.buffered(), ..Cut::default() };
+        self.deframer.push(piece);
+        loop {
+            match self.deframer.next_frame() {
+                Ok(Some(frame)) => cut.frames.push(frame),
+                Ok(None) => break,
+                Err(error) => {
+                    cut.error = Some(error);
+                    break;
+                }
+            }
+        }
+        if cut.held_before == 0 || !cut.frames.is_empty() {
+            self.began = now;
+        }
+        cut.held = self.deframer.buffered();
+        cut
+    }
 }
 
 impl Link {
@@ -83,22 +140,24 @@ impl Link {
     }
 
     /// Takes a piece of an inbound stream and cuts it into frames; an error ends the stream.
-    pub(super) fn frames(&mut self, stream: StreamId, piece: Bytes) -> (Vec<Bytes>, Option<FrameError>) {
-        let deframer = match self.inbound.get_mut(&stream) {
-            Some(Inbound::Session(deframer) | Inbound::Gossip(deframer) | Inbound::Heads(deframer)) => {
-                deframer
+    pub(super) fn cut(&mut self, stream: StreamId, piece: Bytes, now: Instant) -> Cut {
+        match self.inbound.get_mut(&stream) {
+            Some(Inbound::Session(frames) | Inbound::Gossip(frames) | Inbound::Heads(frames)) => {
+                frames.cut(piece, now)
             }
-            Some(Inbound::Held { .. }) | None => return (Vec::new(), None),
-        };
-        deframer.push(piece);
-        let mut frames = Vec::new();
-        loop {
-            match deframer.next_frame() {
-                Ok(Some(frame)) => frames.push(frame),
-                Ok(None) => return (frames, None),
-                Err(error) => return (frames, Some(error)),
-            }
+            Some(Inbound::Held { .. }) | None => Cut::default(),
         }
+    }
+
+    /// The frames that are not finished, of this link called `link`.
+    pub(super) fn partials(&self, link: LinkId) -> impl Iterator<Item = Partial> + '_ {
+        self.inbound.iter().filter_map(move |(stream, inbound)| match inbound {
+            Inbound::Session(frames) | Inbound::Gossip(frames) | Inbound::Heads(frames) => {
+                let (began, stream, bytes) = (frames.began, *stream, frames.deframer.buffered());
+                (bytes > 0).then_some(Partial { began, link, stream, bytes })
+            }
+            Inbound::Held { .. } => None,
+        })
     }
 
     /// How many bytes of streams wait for the link to be established.

@@ -241,6 +241,9 @@ impl Node {
         } else {
             count(&mut self.stats.peers_up);
             self.overlays(&crate::overlay::Input::Connected { peer, dialled }, cx);
+            if self.is_extended(peer) {
+                self.overlays(&crate::overlay::Input::Extended { peer }, cx);
+            }
             cx.emit(Output::Event(Event::PeerUp { peer }));
             self.join_through(peer, cx);
         }

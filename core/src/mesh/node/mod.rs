@@ -90,6 +90,8 @@ pub struct Node {
     broadcast_config: Arc<broadcast::Config>,
     channel_config: Arc<channel::Config>,
     listeners: commands::Listeners,
+    /// Bytes of unfinished frames of all links, or more: those that are gone are taken off when it seems too much.
+    partial_frames: usize,
     /// Peers that were told of late that a topic is not ours.
     told_unknown: Recent<PeerId, ()>,
 
@@ -165,6 +167,7 @@ impl Node {
             dialler: Dialler::new(config.dialling),
             dials: dialling::Dials::new(&config),
             told_unknown: Recent::new(config.told_unknown_max, config.told_unknown_interval),
+            partial_frames: 0,
             links: BTreeMap::new(),
             peers: BTreeMap::new(),
             topics: BTreeMap::new(),

@@ -21,7 +21,7 @@ use crate::session::{self, Closing};
 use crate::stats::count;
 use crate::time::Instant;
 use crate::trace::debug;
-use crate::{broadcast, overlay};
+use crate::{broadcast, heads, overlay};
 
 /// What the node knows of a peer that it is linked to, or wants to be.
 #[derive(Debug, Default)]
@@ -68,6 +68,11 @@ impl Node {
     pub(super) fn established_peers(&self) -> Vec<(PeerId, bool)> {
         let dialled = |link: LinkId| self.links.get(&link).is_some_and(|link| link.dialled);
         self.peers.iter().filter_map(|(id, peer)| Some((*id, dialled(peer.current()?)))).collect()
+    }
+
+    /// Whether a peer has shown a field of `overlay` 3.2.
+    pub(super) fn is_extended(&self, peer: PeerId) -> bool {
+        self.peers.get(&peer).is_some_and(|known| known.extended)
     }
 
     /// A topic needs the link to this peer from now on.
@@ -145,7 +150,7 @@ impl Node {
     pub(super) fn on_book(&mut self, output: book::Output<PeerId>, cx: &mut Cx<'_>) {
         match output {
             book::Output::Banned { peer, lifetime } => self.banned(peer, lifetime.is_none(), cx),
-            book::Output::Unbanned { .. } => {}
+            book::Output::Unbanned { peer } => self.unbanned(peer, cx),
             book::Output::Store { peer, kind, value } => {
                 let query = QueryId(self.next_query);
                 self.next_query = self.next_query.saturating_add(1);
@@ -168,7 +173,18 @@ impl Node {
         for link in links {
             self.close(link, None, Closing::Abort, cx);
         }
+        // What it has said of itself is spread no more.
+        self.heads_input(heads::Input::Admitted { peer, admitted: false }, cx);
         cx.emit(Output::Event(Event::Banned { peer, permanent }));
+    }
+
+    /// A ban is over: a place to join through may be used again, and whether the HEADs of the peer are spread is a question
+    /// of its registration.
+    fn unbanned(&mut self, peer: PeerId, cx: &mut Cx<'_>) {
+        self.join_through(peer, cx);
+        if self.config.heads {
+            self.check_registered(peer, cx);
+        }
     }
 
     pub(super) fn is_banned(&self, peer: PeerId, now: Instant) -> bool {

@@ -27,6 +27,9 @@ pub(super) struct Registrations {
     /// Questions that wait for a place among those.
     queued: Keyed<PeerId, ()>,
     queued_max: usize,
+    /// Questions about peers that others name, which wait behind those.
+    named: Keyed<PeerId, ()>,
+    named_max: usize,
 }
 
 /// The application has said yes.
@@ -47,6 +50,8 @@ impl Registrations {
             asked: VecDeque::new(),
             queued: Keyed::new(config.registration_queue_max),
             queued_max: config.registration_queue_max,
+            named: Keyed::new(config.registration_named_max),
+            named_max: config.registration_named_max,
         }
     }
 
@@ -65,6 +70,19 @@ impl Registrations {
     fn close(&mut self, peer: &PeerId) {
         self.asked.retain(|(_, asked)| asked != peer);
         self.queued.remove(peer);
+        self.named.remove(peer);
+    }
+
+    /// The peer to ask about next when there are `places`, with links first: whom others name anybody can make up, so the
+    /// application is asked about those only while half of the places are free.
+    fn next(&mut self, places: usize) -> Option<PeerId> {
+        let queued = if self.asked.len() < places { self.queued.pop() } else { None };
+        let next = queued.or_else(|| if self.has_place_for_named(places) { self.named.pop() } else { None });
+        next.map(|(peer, ())| peer)
+    }
+
+    fn has_place_for_named(&self, places: usize) -> bool {
+        self.asked.len() < places.div_ceil(2)
     }
 
     /// Keeps an answer. Whether another was forgotten for it.
@@ -98,12 +116,13 @@ impl Node {
         }
     }
 
-    /// Asks the application, once at a time for each peer and about so many peers at once; the others wait. False if
-    /// too many wait.
+    /// Asks the application about a peer that has a link, once at a time for each peer and about so many peers at once;
+    /// the others wait. False if too many wait.
     pub(super) fn ask_registration(&mut self, peer: PeerId, cx: &mut Cx<'_>) -> bool {
         if self.registrations.is_open(&peer) {
             return true;
         }
+        self.registrations.named.remove(&peer);
         if self.registrations.asked.len() < self.config.registration_questions_max {
             self.question(peer, cx);
         } else if self.registrations.queued.len() < self.registrations.queued_max {
@@ -116,6 +135,22 @@ impl Node {
         true
     }
 
+    /// Asks the application about a peer that others name. Where too many wait, what the question is for is forgotten in
+    /// its time.
+    fn ask_about_named(&mut self, peer: PeerId, cx: &mut Cx<'_>) {
+        if self.registrations.is_open(&peer) || self.registrations.named.get(&peer).is_some() {
+            return;
+        }
+        if self.registrations.has_place_for_named(self.config.registration_questions_max) {
+            self.question(peer, cx);
+        } else if self.registrations.named.len() < self.registrations.named_max {
+            self.registrations.named.push(peer, ());
+            count(&mut self.stats.registrations_queued);
+        } else {
+            count(&mut self.stats.registrations_named_shed);
+        }
+    }
+
     fn question(&mut self, peer: PeerId, cx: &mut Cx<'_>) {
         let patience = self.config.registration_timeout.max(Duration::from_millis(1));
         self.registrations.asked.push_back((cx.now() + patience, peer));
@@ -125,8 +160,7 @@ impl Node {
 
     /// There may be a place for a question that waits.
     fn ask_next(&mut self, cx: &mut Cx<'_>) {
-        while self.registrations.asked.len() < self.config.registration_questions_max {
-            let Some((peer, ())) = self.registrations.queued.pop() else { break };
+        while let Some(peer) = self.registrations.next(self.config.registration_questions_max) {
             self.question(peer, cx);
         }
         self.await_answers();
@@ -174,10 +208,10 @@ impl Node {
     pub(super) fn check_registered(&mut self, peer: PeerId, cx: &mut Cx<'_>) {
         match self.is_registered(peer, cx.now()) {
             Some(registered) => self.tell_registered(peer, registered, cx),
-            // Where too many wait, what the question is for is forgotten in its time.
-            None => {
+            None if self.is_linked(peer) => {
                 self.ask_registration(peer, cx);
             }
+            None => self.ask_about_named(peer, cx),
         }
     }
 

@@ -38,6 +38,8 @@ crate::counters! {
         byes_received,
         /// Bans pronounced.
         bans,
+        /// Times that a peer named another that is banned, in a walk of the overlay, a sample or a HEAD: that was ignored.
+        banned_named,
         /// Dials begun.
         dials,
         /// Dials that failed.
@@ -48,6 +50,11 @@ crate::counters! {
         streams_refused,
         /// Frames that were malformed or oversize.
         frames_malformed,
+        /// Streams that were reset in the middle of a frame, as too much of unfinished frames waited: more than
+        /// `partial_frames_max`.
+        partial_frames_shed,
+        /// Messages between overlays that were not taken up, as they are larger than `membership_max`.
+        membership_oversize,
         /// Frames that were shed for a slow peer.
         frames_shed,
         /// Frames received for overlay and broadcast.
@@ -80,8 +87,10 @@ crate::counters! {
         registrations_shed,
         /// Questions about registration that had to wait for others: more than `registration_questions_max`.
         registrations_queued,
-        /// Questions about registration that were not asked: more than `registration_queue_max`.
+        /// Questions about linked peers that were not asked: more than `registration_queue_max`.
         registrations_refused,
+        /// Questions about peers that others named that were not asked: more than `registration_named_max`.
+        registrations_named_shed,
         /// Questions about registration that nobody answered in time.
         registrations_unanswered,
         /// Times that an earlier answer held on, as there was no newer one.

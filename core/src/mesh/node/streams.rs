@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use bytes::{Bytes, BytesMut};
 
-use super::link::{Accepted, Inbound};
+use super::link::{Accepted, Cut, Frames, Inbound, Partial};
 use super::timers::Timer;
 use super::{Cx, Node, Work};
 use crate::channel::{self, OpenError, StreamId};
@@ -14,7 +14,6 @@ use crate::link::LinkId;
 use crate::mesh::{Config, establishment, heads, rpc};
 use crate::session;
 use crate::stats::count;
-use crate::wire::frame::{Deframer, Prefix};
 
 /// What a stream that we asked for is for.
 const SESSION: u64 = 0;
@@ -56,9 +55,12 @@ impl Node {
 
     /// A stream that we asked for is open.
     pub(super) fn on_opened(&mut self, id: LinkId, token: u64, stream: StreamId, cx: &mut Cx<'_>) {
-        let Some(link) = self.links.get_mut(&id) else { return };
+        if token == SESSION {
+            return self.start_session(id, stream, cx);
+        }
+        // The session may have ended since the peer agreed: nobody would hear of the end of such a stream.
+        let Some(link) = self.links.get_mut(&id).filter(|link| link.established) else { return };
         match token {
-            SESSION => self.start_session(id, stream, cx),
             GOSSIP => {
                 link.gossip.opened(stream);
                 self.flush_gossip(id, cx);
@@ -106,8 +108,7 @@ impl Node {
     fn start_session(&mut self, id: LinkId, stream: StreamId, cx: &mut Cx<'_>) {
         let Some(link) = self.links.get_mut(&id) else { return };
         link.session_stream = Some(stream);
-        let deframer = Deframer::new(Prefix::Varint, establishment::FRAME_MAX);
-        link.inbound.insert(stream, Inbound::Session(deframer));
+        link.inbound.insert(stream, Inbound::Session(Frames::new(establishment::FRAME_MAX)));
         self.timers.set(Timer::Silent(id), None);
         self.handshake(id, establishment::Heard::StreamOpen, cx);
     }
@@ -120,10 +121,10 @@ impl Node {
         let Some(Inbound::Held { bytes, finished }) = link.inbound.remove(&accepted.stream) else { return };
         let inbound = if accepted.protocol == rpc::PROTOCOL {
             link.inbound.retain(|_, inbound| !matches!(inbound, Inbound::Gossip(_)));
-            Inbound::Gossip(Deframer::new(Prefix::Varint, rpc::FRAME_MAX))
+            Inbound::Gossip(Frames::new(rpc::FRAME_MAX))
         } else {
             link.inbound.retain(|_, inbound| !matches!(inbound, Inbound::Heads(_)));
-            Inbound::Heads(Deframer::new(Prefix::Varint, heads::FRAME_MAX))
+            Inbound::Heads(Frames::new(heads::FRAME_MAX))
         };
         link.inbound.insert(accepted.stream, inbound);
         if finished {
@@ -160,13 +161,44 @@ impl Node {
     fn read(&mut self, id: LinkId, stream: StreamId, piece: Bytes, cx: &mut Cx<'_>) {
         let Some(link) = self.links.get_mut(&id) else { return };
         let count = piece.len();
-        let (frames, error) = link.frames(stream, piece);
+        let Cut { frames, error, held_before, held } = link.cut(stream, piece, cx.now());
         let frames = frames.into_iter().map(Some).chain(error.map(|_| None));
         let heard: Vec<Work> = frames.map(|frame| Work::Frame(id, stream, frame)).collect();
         for frame in heard.into_iter().rev() {
             self.heard.push_front(frame);
         }
         self.channel(id, channel::Input::Consumed { stream, count }, cx);
+        self.partial_frames = self.partial_frames.saturating_sub(held_before).saturating_add(held);
+        if self.partial_frames > self.config.partial_frames_max {
+            self.shed_partial_frames(cx);
+        }
+    }
+
+    /// Unfinished frames may have grown too large: those that have waited longest go. No offence, as the sender may be slow.
+    fn shed_partial_frames(&mut self, cx: &mut Cx<'_>) {
+        let partials = self.links.iter().flat_map(|(id, link)| link.partials(*id));
+        let mut partials: Vec<Partial> = partials.collect();
+        partials.sort_unstable();
+        // What has gone with its stream or link is taken off only here.
+        self.partial_frames = partials.iter().map(|partial| partial.bytes).sum();
+        for Partial { link, stream, bytes, .. } in partials {
+            if self.partial_frames <= self.config.partial_frames_max {
+                break;
+            }
+            self.partial_frames = self.partial_frames.saturating_sub(bytes);
+            count(&mut self.stats.partial_frames_shed);
+            self.give_up_stream(link, stream, cx);
+        }
+    }
+
+    fn give_up_stream(&mut self, id: LinkId, stream: StreamId, cx: &mut Cx<'_>) {
+        let Some(link) = self.links.get_mut(&id) else { return };
+        link.inbound.remove(&stream);
+        let of_session = link.session_stream == Some(stream);
+        self.channel(id, channel::Input::Reset { stream }, cx);
+        if of_session {
+            self.handshake(id, establishment::Heard::StreamEnded, cx);
+        }
     }
 
     pub(super) fn on_frame(&mut self, id: LinkId, stream: StreamId, frame: &Bytes, cx: &mut Cx<'_>) {

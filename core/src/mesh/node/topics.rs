@@ -17,6 +17,7 @@ use crate::mesh::signed::{Refusal, Signed};
 use crate::mesh::{Done, Event, UsageError, Validation};
 use crate::overlay::{self, Contact, Overlay};
 use crate::stats::count;
+use crate::time::Instant;
 
 /// The name of a topic, shared by all that speak of it.
 pub(super) type Name = Arc<str>;
@@ -58,8 +59,11 @@ impl Node {
         }
         for (peer, dialled) in self.established_peers() {
             self.overlay(&name, overlay::Input::Connected { peer, dialled }, cx);
+            if self.is_extended(peer) {
+                self.overlay(&name, overlay::Input::Extended { peer }, cx);
+            }
         }
-        self.overlay(&name, overlay::Input::Join { bootstrap: self.bootstrap_contacts() }, cx);
+        self.overlay(&name, overlay::Input::Join { bootstrap: self.bootstrap_contacts(cx.now()) }, cx);
         Ok(Done::Ok)
     }
 
@@ -171,7 +175,7 @@ impl Node {
                 self.offence(peer, Offence::from(violation), cx);
             }
             overlay::Output::Event(overlay::Event::NeighborUp { peer }) => {
-                let extended = self.peers.get(&peer).is_some_and(|peer| peer.extended);
+                let extended = self.is_extended(peer);
                 self.broadcast(name, broadcast::Input::NeighborUp { peer, extended }, cx);
                 cx.emit(Output::Event(Event::NeighborUp { topic: name.to_string(), peer }));
             }
@@ -270,15 +274,18 @@ impl Node {
             let addresses: Vec<Bytes> = self.book.places(*peer).map(|place| place.address.clone()).collect();
             (!addresses.is_empty()).then_some(Contact { peer: *peer, addresses })
         };
-        let bootstrap: Vec<Contact<PeerId>> = peers.iter().filter_map(contact).collect();
+        let usable = |peer: &&PeerId| !self.is_banned(**peer, cx.now());
+        let bootstrap: Vec<Contact<PeerId>> = peers.iter().filter(usable).filter_map(contact).collect();
         if !bootstrap.is_empty() {
             self.overlay(name, overlay::Input::Join { bootstrap }, cx);
         }
     }
 
-    /// Where all topics may join: known nodes of the configuration and of commands.
-    pub(super) fn bootstrap_contacts(&self) -> Vec<Contact<PeerId>> {
-        self.dials.contacts().filter(|contact| contact.peer != self.me).collect()
+    /// Where all topics may join: known nodes of the configuration and of commands that are not banned.
+    pub(super) fn bootstrap_contacts(&self, now: Instant) -> Vec<Contact<PeerId>> {
+        let usable =
+            |contact: &Contact<PeerId>| contact.peer != self.me && !self.is_banned(contact.peer, now);
+        self.dials.contacts().filter(usable).collect()
     }
 
     /// The neighbours in a topic, in the order of their ids; none if it is not subscribed.

@@ -61,6 +61,18 @@ fn r3_3_a_so_does_the_deadline_while_the_connection_stands() {
 }
 
 #[test]
+fn r3_3_a_a_peer_that_has_shown_our_fields_elsewhere_has_to_answer() {
+    let mut bench = asked(config());
+    bench.give(Input::Extended { peer: 9 });
+    assert_eq!(went_up(&bench.wait(Duration::from_secs(5))), []);
+    // What was said of a connection ends with it.
+    bench.give(Input::Disconnected { peer: 9 });
+    bench.give(Input::Extended { peer: 9 });
+    bench.give(Input::Connected { peer: 9, dialled: true });
+    assert!(bench.overlay.is_plain(&9));
+}
+
+#[test]
 fn r3_3_b_a_silent_dialler_is_asked_after_two_seconds() {
     let mut bench = Bench::with(config());
     bench.connect(1);
@@ -75,8 +87,10 @@ fn r3_3_b_a_silent_dialler_is_asked_after_two_seconds() {
     while let Some(peer) = bench.pending().pop() {
         bench.give(Input::DialFailed { peer });
     }
-    bench.remember(1, [23]);
+    bench.remember(1, [23, 24]);
     bench.connect(23);
+    bench.connect(24);
+    bench.give(Input::Extended { peer: 24 });
     assert_eq!(neighbors(&bench.wait(Duration::from_millis(1999))), []);
     let outputs = bench.wait(Duration::from_millis(1));
     assert!(matches!(neighbors(&outputs)[..], [(23, Priority::Low, _)]));

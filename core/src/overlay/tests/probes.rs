@@ -184,6 +184,7 @@ fn any_input(rng: &mut ChaCha8Rng) -> Input<Peer> {
         11 => Input::Banned { peer },
         12 => Input::Stranger { peer },
         13 => Input::Misbehaved { peer },
+        14 => Input::Extended { peer },
         _ => Input::Message { from: peer, message: hostile(rng, peer) },
     }
 }

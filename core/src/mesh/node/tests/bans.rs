@@ -5,17 +5,21 @@ use core::time::Duration;
 
 use bytes::Bytes;
 
+use super::super::Output;
 use super::super::offences::{Consequence, Offence};
 use super::SECOND;
 use super::network::*;
-use super::raw::rpcs;
+use super::raw::{head_of, rpcs};
 use crate::broadcast::{self, Announcement, Id};
 use crate::heads::Announced;
-use crate::mesh::heads::{self as wire, Fields, Head};
+use crate::identity::PeerId;
+use crate::link::Address;
+use crate::mesh::heads::{self as wire, Head};
 use crate::mesh::rpc::{self, Action};
 use crate::mesh::signed::Signed;
 use crate::mesh::{Command, Event};
 use crate::overlay::{self, Contact};
+use crate::wire::multiaddr::Multiaddr;
 
 #[test]
 fn a_ban_closes_links_and_survives_a_restart() {
@@ -159,18 +163,7 @@ fn b8_6_broken_promises_end_the_link_with_a_back_off_and_nobody_asks_for_it_agai
 }
 
 fn head(network: &Network, height: u64) -> Head {
-    let fields = Fields {
-        node: 0,
-        peer: id(1),
-        height,
-        tip: wire::Tip::new(),
-        software: "pleach".try_into().unwrap(),
-        version: "1".try_into().unwrap(),
-        free_member_rooms: 1,
-        free_mirror_rooms: 1,
-        issued: network.at().wall,
-    };
-    Head::sign(fields, "pleach", &keypair(1))
+    head_of(1, network, height)
 }
 
 #[test]
@@ -207,7 +200,7 @@ const NOISE_NO_MORE: Bytes =
     Bytes::from_static(&[0, 20, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20]);
 
 fn send_unsealed(network: &mut Network, host: usize, link: crate::link::LinkId, bytes: Bytes) {
-    network.raw(host).outputs.push_back(super::super::Output::Send { link, bytes });
+    network.raw(host).outputs.push_back(Output::Send { link, bytes });
     network.outputs(host);
     network.run(SECOND);
 }
@@ -233,8 +226,8 @@ fn mesh_4_undecodable_bytes_of_an_unknown_key_close_the_link_and_nobody_is_blame
     let raw = network.raw(1);
     let (address, from, role) = (address(0), crate::link::From::Anywhere, crate::link::Role::Dialler);
     let link = crate::link::LinkId(9);
-    raw.outputs.push_back(super::super::Output::Dial { link, address, from, role });
-    raw.outputs.push_back(super::super::Output::Send { link, bytes: Bytes::from_static(&[0xff; 16]) });
+    raw.outputs.push_back(Output::Dial { link, address, from, role });
+    raw.outputs.push_back(Output::Send { link, bytes: Bytes::from_static(&[0xff; 16]) });
     network.outputs(1);
     network.run(SECOND);
     assert_eq!(network.node(0).stats().channels_broken, 1);
@@ -250,4 +243,159 @@ fn a_message_in_anothers_name_is_a_ban_for_good() {
     network.raw_send(1, link, stream, rpc::encode_frame("t", &Action::Overlay(message)).unwrap());
     network.run(SECOND);
     assert_eq!(network.count(0, |event| *event == Event::Banned { peer: id(1), permanent: true }), 1);
+}
+
+fn contact(host: usize) -> Contact<PeerId> {
+    Contact { peer: id(host), addresses: Vec::from([Bytes::from(Multiaddr::tcp(socket(host)).to_bytes())]) }
+}
+
+fn ban(network: &mut Network, host: usize) {
+    network.command(0, Command::Ban { token: 5, peer: id(host), lifetime: None });
+}
+
+/// The hand-made neighbour says this in topic `t`.
+fn say(
+    network: &mut Network,
+    link: crate::link::LinkId,
+    stream: crate::channel::StreamId,
+    message: overlay::Message<PeerId>,
+) {
+    network.raw_send(1, link, stream, rpc::encode_frame("t", &Action::Overlay(message)).unwrap());
+    network.run(SECOND);
+}
+
+fn dialled(network: &Network) -> Vec<Address> {
+    let dialled = |output: &Output| match output {
+        Output::Dial { address, .. } => Some(address.clone()),
+        _ => None,
+    };
+    network.member(0).outputs.iter().filter_map(dialled).collect()
+}
+
+#[test]
+fn o10_6_banned_ids_that_a_neighbour_names_are_taken_up_nowhere() {
+    let (mut network, link, stream) = neighbour(12);
+    ban(&mut network, 5);
+    // The node asks for a sample itself: the answer to it names the banned peer too.
+    network.until(20 * SECOND, |network| network.node(0).totals().overlay.shuffles_sent > 0);
+    network.run(SECOND);
+    let ours = network.raw_accepted(1, link, rpc::PROTOCOL)[0];
+    let nonce = rpcs(&network.raw_received(1, link, ours)).iter().rev().find_map(|rpc| match &rpc.action {
+        Action::Overlay(overlay::Message::Shuffle { nonce, .. }) => *nonce,
+        _ => None,
+    });
+    assert!(nonce.is_some());
+    let nodes = |host| Vec::from([contact(5), contact(host)]);
+    say(&mut network, link, stream, overlay::Message::ShuffleReply { nodes: nodes(6), nonce });
+    let (ttl, origin) = (1, contact(1));
+    say(
+        &mut network,
+        link,
+        stream,
+        overlay::Message::Shuffle { ttl, origin, nodes: nodes(7), nonce: Some(1) },
+    );
+    // It is starved: whom it has heard of it dials.
+    assert_eq!(dialled(&network), [address(6), address(7)]);
+    assert_eq!(network.node(0).stats().banned_named, 2);
+    // What is about the banned peer is not answered, and not passed on.
+    let answered = network.node(0).totals().overlay.shuffles_answered;
+    let origin = contact(5);
+    say(
+        &mut network,
+        link,
+        stream,
+        overlay::Message::Shuffle { ttl, origin, nodes: nodes(8), nonce: Some(2) },
+    );
+    say(
+        &mut network,
+        link,
+        stream,
+        overlay::Message::ForwardJoin { ttl: 3, peer: contact(5), nonce: Some(3) },
+    );
+    assert_eq!(network.node(0).stats().banned_named, 4);
+    assert_eq!(network.node(0).totals().overlay.shuffles_answered, answered);
+    assert_eq!(dialled(&network).len(), 2);
+    // The neighbour may not know of the ban.
+    assert_eq!(network.node(0).book.points(id(1), network.now), 0);
+    assert!(network.node(0).neighbors("t").eq([id(1)]));
+}
+
+#[test]
+fn o4_2_a_join_in_a_banned_peers_name_is_an_offence_all_the_same() {
+    let (mut network, link, stream) = neighbour(13);
+    ban(&mut network, 5);
+    say(&mut network, link, stream, overlay::Message::Join { ttl: 3, peer: contact(5), nonce: Some(8) });
+    assert_eq!(network.count(0, |event| *event == Event::Banned { peer: id(1), permanent: true }), 1);
+}
+
+#[test]
+fn o7_4_a_banned_peer_is_no_place_to_join_through() {
+    let mut network = Network::new(14);
+    network.add(crate::mesh::Config { bootstrap: Vec::from([(address(1), Some(id(1)))]), ..native(0, &[]) });
+    ban(&mut network, 1);
+    network.subscribe(0, "t");
+    network.run(60 * SECOND);
+    assert_eq!(network.node(0).stats().dials, 0);
+    assert_eq!(network.node(0).overlay_of("t").unwrap().stats().joins_sent, 0);
+    assert!(network.node(0).bootstrap_contacts(network.now).is_empty());
+}
+
+#[test]
+fn o7_4_heads_of_a_banned_peer_are_ignored_until_the_ban_ends() {
+    let (mut network, link, _) = neighbour(15);
+    let stream = network.raw_open(1, link, wire::PROTOCOL).unwrap();
+    let pass_on = |network: &mut Network, height| {
+        let head = head_of(5, network, height);
+        network.raw_send(1, link, stream, wire::encode_frame(&[Announced { head, step: 1 }]));
+        network.run(SECOND);
+    };
+    let heights = |network: &Network| -> Vec<u64> {
+        let rows = network.node(0).heads().filter(|row| row.head.fields().peer == id(5));
+        rows.map(|row| row.head.fields().height).collect()
+    };
+    pass_on(&mut network, 1);
+    assert_eq!(heights(&network), [1]);
+    ban(&mut network, 5);
+    assert_eq!(heights(&network), [], "what was held is spread no more");
+    let verified = network.node(0).totals().heads.verified;
+    pass_on(&mut network, 2);
+    assert_eq!(heights(&network), []);
+    assert_eq!(network.node(0).stats().banned_named, 1);
+    assert_eq!(network.node(0).totals().heads.verified, verified, "T-24: bans before signatures");
+    assert_eq!(network.node(0).book.points(id(1), network.now), 0);
+    network.command(0, Command::Unban { token: 6, peer: id(5) });
+    pass_on(&mut network, 3);
+    assert_eq!(heights(&network), [3]);
+}
+
+/// Host 0 joins through host 1 alone, which is then banned for an hour.
+fn banned_bootstrap(seed: u64) -> Network {
+    let mut network = Network::new(seed);
+    network.add(native(0, &[1]));
+    network.add(native(1, &[]));
+    (0..2).for_each(|host| network.subscribe(host, "t"));
+    network.until(10 * SECOND, |network| network.node(0).neighbors("t").eq([id(1)]));
+    let lifetime = Some(Duration::from_secs(3600));
+    network.command(0, Command::Ban { token: 5, peer: id(1), lifetime });
+    network.run(60 * SECOND);
+    assert_eq!(network.node(0).neighbors("t").count(), 0);
+    network
+}
+
+#[test]
+fn o7_4_a_place_to_join_through_comes_back_when_its_ban_ends() {
+    let mut network = banned_bootstrap(16);
+    // Nothing comes from the other side.
+    network.command(1, Command::Leave { token: 6, topic: "t".into() });
+    network.run(Duration::from_secs(3500));
+    assert_eq!(network.node(0).stats().peers_up, 1);
+    network.subscribe(1, "t");
+    network.until(300 * SECOND, |network| network.node(0).neighbors("t").eq([id(1)]));
+}
+
+#[test]
+fn o7_4_a_place_to_join_through_comes_back_when_its_ban_is_lifted() {
+    let mut network = banned_bootstrap(17);
+    network.command(0, Command::Unban { token: 7, peer: id(1) });
+    network.until(10 * SECOND, |network| network.node(0).neighbors("t").eq([id(1)]));
 }

@@ -249,6 +249,12 @@ impl Network {
         }
     }
 
+    /// Takes what a stalled host has not read of a link, from the host at its other end.
+    pub(super) fn take_unread(&mut self, host: usize, link: LinkId) -> Vec<Bytes> {
+        let (other, remote) = self.hosts[host].ends[&link].other;
+        core::mem::take(&mut self.hosts[other].ends.get_mut(&remote).unwrap().unwritten)
+    }
+
     pub(super) fn run(&mut self, span: Duration) {
         let end = self.now + span;
         while self.step(end) {}

@@ -1,5 +1,6 @@
 //! Peers without our establishment: strangers in `native`, members in `solcial`.
 
+use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -304,4 +305,44 @@ fn identity_2_1_registration_gates_protocols_and_not_connections() {
     assert_eq!(network.count(0, |event| *event == Event::Registration { peer: id(1) }), 2);
     network.command(0, Command::Registered { peer: id(1), registered: true });
     assert_eq!(network.count(0, |event| *event == Event::PeerUp { peer: id(1) }), 1);
+}
+
+/// The topics on which a hand-made peer has heard NEIGHBOR.
+fn asked_on(network: &mut Network, host: usize, link: LinkId) -> Vec<String> {
+    let ours = network.raw_accepted(host, link, rpc::PROTOCOL)[0];
+    let heard = rpcs(&network.raw_received(host, link, ours));
+    let asked = heard.into_iter().filter_map(|rpc| match rpc.action {
+        Action::Overlay(overlay::Message::Neighbor { .. }) => Some(rpc.topic),
+        _ => None,
+    });
+    asked.collect()
+}
+
+#[test]
+fn o3_3_a_peer_that_has_shown_our_fields_on_one_topic_is_plain_on_none() {
+    let mut network = Network::new(13);
+    // It joins all the time: who dials it may be a consequence (3.3 b).
+    let bootstrap = Vec::from([(address(7), Some(id(7)))]);
+    let listen = alloc::vec![address(0)];
+    let registration = Registration::Open;
+    network.add(Config { listen, registration, bootstrap, network_size: 16, ..Config::solcial() });
+    network.run(SECOND);
+    for (host, nonce) in [(1, Some(5)), (2, None)] {
+        network.add_raw(&[rpc::PROTOCOL]);
+        let link = network.raw_dial(host, 0);
+        let stream = network.raw_open(host, link, rpc::PROTOCOL).unwrap();
+        let join = Action::Overlay(overlay::Message::Join { ttl: 3, peer: contact(host), nonce });
+        network.raw_send(host, link, stream, rpc::encode_frame("/solcial/public", &join).unwrap());
+        network.run(2 * SECOND);
+        network.subscribe(0, if host == 1 { "one" } else { "two" });
+        network.run(10 * SECOND);
+        let mut asked = asked_on(&mut network, host, link);
+        asked.sort_unstable();
+        asked.dedup();
+        let plain =
+            ["/solcial/content", "/solcial/keyexchange", "/solcial/public", "/solcial/sync", "one", "two"];
+        assert_eq!(asked, if host == 1 { &plain[2..3] } else { &plain[..] }, "host {host}");
+    }
+    assert!(network.node(0).neighbors("/solcial/public").eq([id(1), id(2)]));
+    assert!(network.node(0).neighbors("/solcial/sync").eq([id(2)]), "it may believe in a link");
 }

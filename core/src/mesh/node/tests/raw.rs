@@ -10,12 +10,13 @@ use rand_chacha::ChaCha8Rng;
 use rand_core::SeedableRng;
 
 use super::super::{Input, Output};
-use super::network::{Kind, Network};
+use super::network::{Kind, Network, id, keypair};
 use crate::channel::{self, Channel, StreamId};
 use crate::identity::Keypair;
 use crate::link::{Address, LinkId, Role, Via};
 use crate::machine::{At, Context, Machine};
 use crate::mesh::establishment::{self, Hello, Message};
+use crate::mesh::heads::{Fields, Head, Tip};
 use crate::time::Instant;
 
 pub(super) struct Raw {
@@ -201,6 +202,22 @@ pub(super) fn hello(network: &str) -> Message {
         stamp: None,
         metadata: Bytes::new(),
     })
+}
+
+/// What this host would say of itself now.
+pub(super) fn head_of(host: usize, network: &Network, height: u64) -> Head {
+    let fields = Fields {
+        node: 0,
+        peer: id(host),
+        height,
+        tip: Tip::new(),
+        software: "pleach".try_into().unwrap(),
+        version: "1".try_into().unwrap(),
+        free_member_rooms: 1,
+        free_mirror_rooms: 1,
+        issued: network.at().wall,
+    };
+    Head::sign(fields, "pleach", &keypair(host))
 }
 
 /// The frames of `/pleach/session/1` in these bytes.

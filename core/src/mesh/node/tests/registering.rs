@@ -5,10 +5,12 @@ use core::time::Duration;
 
 use super::SECOND;
 use super::network::*;
-use super::raw::messages;
+use super::raw::{head_of, messages};
 use crate::channel::StreamId;
+use crate::heads::Announced;
 use crate::link::LinkId;
 use crate::mesh::establishment::{Message, Motive};
+use crate::mesh::heads;
 use crate::mesh::rpc::{self, Action};
 use crate::mesh::{Command, Config, Event, Registration};
 use crate::overlay::{self, Contact};
@@ -128,6 +130,72 @@ fn identity_2_1_a_native_peer_beyond_the_queue_hears_motive_7() {
     let (link, stream) = network.raw_establish(1, 0);
     let heard = messages(&network.raw_received(1, link, stream));
     assert_eq!(heard[1..], [Message::Nack { motive: Motive::Quota, alternatives: Vec::new() }]);
+}
+
+/// A `native` node with four questions at once, and a registered hand-made peer that names so many others in HEADs.
+fn naming(others: usize) -> (Network, LinkId) {
+    let registration = Registration::Query;
+    let config = Config {
+        registration,
+        registration_questions_max: 4,
+        registration_queue_max: 1,
+        registration_named_max: 8,
+        registration_timeout: 60 * SECOND,
+        ..native(0, &[])
+    };
+    let mut network = network(config, 0);
+    (1..=5).for_each(|_| {
+        network.add_raw(&[rpc::PROTOCOL, heads::PROTOCOL]);
+    });
+    say(&mut network, 1, true);
+    let (link, _) = network.raw_establish(1, 0);
+    let stream = network.raw_open(1, link, heads::PROTOCOL).unwrap();
+    let head = |host| Announced { head: head_of(host, &network, 1), step: 1 };
+    let frame = heads::encode_frame(&(100..100 + others).map(head).collect::<Vec<_>>());
+    network.raw_send(1, link, stream, frame);
+    network.run(SECOND / 2);
+    (network, link)
+}
+
+/// How many of the hosts 100 and on were asked about.
+fn named(network: &Network) -> usize {
+    let named = |event: &Event| (100..120).any(|host| *event == Event::Registration { peer: id(host) });
+    network.count(0, named)
+}
+
+#[test]
+fn identity_2_1_peers_that_others_name_take_half_of_the_places_and_wait_behind_links() {
+    let (mut network, _) = naming(12);
+    assert_eq!(named(&network), 2);
+    let stats = network.node(0).stats();
+    assert_eq!((stats.registrations_queued, stats.registrations_named_shed), (8, 2));
+    for host in [2, 3, 4] {
+        network.raw_establish(host, 0);
+    }
+    assert_eq!((asked(&network, 2), asked(&network, 3), asked(&network, 4)), (1, 1, 0));
+    say(&mut network, 2, true);
+    assert_eq!((asked(&network, 4), named(&network)), (1, 2), "who has a link has its turn first");
+    for host in [3, 4] {
+        say(&mut network, host, true);
+    }
+    assert_eq!(named(&network), 2, "the two are not answered");
+    say(&mut network, 100, true);
+    assert_eq!(named(&network), 3);
+    assert_eq!(network.node(0).stats().registrations_refused, 0);
+}
+
+#[test]
+fn identity_2_1_a_peer_that_was_named_before_does_not_wait_with_those_once_it_has_a_link() {
+    let (mut network, link) = naming(12);
+    let stream = network.raw_open(1, link, heads::PROTOCOL).unwrap();
+    say(&mut network, 100, true);
+    say(&mut network, 101, true);
+    let head = Announced { head: head_of(5, &network, 1), step: 1 };
+    network.raw_send(1, link, stream, heads::encode_frame(&[head]));
+    network.run(SECOND / 2);
+    assert_eq!(asked(&network, 5), 0);
+    network.raw_establish(5, 0);
+    assert_eq!(asked(&network, 5), 1);
 }
 
 /// A minute for an hour and ten for the day.
