@@ -70,8 +70,13 @@ impl Relay {
             Body::Accepted => self.accept(pair, cx),
             Body::Refused => self.part(pair, cx),
             Body::SpokeFailure(_) => {
-                self.forward(to, &Packet { uid, ..packet }, cx);
+                let is_heard = self.forward(to, &Packet { uid, ..packet }, cx);
                 self.part(pair, cx);
+                if (is_heard || role == Role::Server)
+                    && let Some(client) = self.client(pair.client)
+                {
+                    client.known.remove(pair.slot);
+                }
             }
             // Nobody may say these to a peer.
             Body::HelloAsServer { .. }
@@ -128,6 +133,7 @@ impl Relay {
                     && let Some(client) = self.client(pair.client)
                 {
                     client.asked.insert(pair.slot);
+                    client.known.insert(pair.slot);
                 }
             }
             Verdict::Wait { until, failures } => {
