@@ -13,8 +13,8 @@ pub struct Relay {
     pub room: Address,
     /// How long a dial may take. Default 30 s.
     pub dial_timeout: Duration,
-    /// How long the relay may take to answer a hello, and to admit to the room. The partner may need as long to come.
-    /// Default 60 s.
+    /// How long the relay may take to answer a hello, and to admit to the room. The partner may need as long to come,
+    /// and to go on with a handshake. Default 60 s.
     pub answer_timeout: Duration,
     /// How long to wait for a partner, from the relay's answer to the agreement of both people. Default none: the
     /// relay's own patience, an hour as a rule, decides.

@@ -29,7 +29,8 @@ crate::counters! {
         failed,
         /// Clients that have proven to know the password.
         agreed,
-        /// Handshakes that were not begun: too many of their address have failed.
+        /// Handshakes that were not answered: too many of their address have failed, before or while they waited; or
+        /// there is no room for another address, as at all that are remembered somebody waits.
         cut_off,
         /// Clients forgotten for want of room.
         clients_shed,
@@ -215,8 +216,9 @@ impl Server {
 
     fn on_outcome(&mut self, outcome: Outcome, cx: &mut Cx<'_>) {
         match outcome {
-            Outcome::Failed { identity, failures } => {
+            Outcome::Failed { identity, failures, cut_off } => {
                 count(&mut self.stats.failed);
+                count_by(&mut self.stats.cut_off, cut_off);
                 cx.emit(Output::Event(Event::WrongPassword { identity, failures }));
             }
             Outcome::Agreed(identity) => {
@@ -239,12 +241,22 @@ impl Server {
             && let Hall { verifier, us: Some(us), clients, responses } = &mut **hall
             && *responses > 0
             && !self.way.hall.is_choked()
-            && clients.due().is_some_and(|due| due <= now)
+            && clients.has_turn(now)
         {
             *responses = responses.saturating_sub(1);
             if let Some(outcome) = clients.answer_next(verifier, us, &mut self.way.hall, now, cx.rng()) {
                 self.on_outcome(outcome, cx);
             }
+        }
+    }
+
+    /// Gives up those that were answered and are silent. While packets wait to be read, they may not be.
+    fn give_up(&mut self, cx: &mut Cx<'_>) {
+        while let State::Hall(hall) = &mut self.state
+            && !self.way.hall.is_choked()
+            && let Some(outcome) = hall.clients.give_up(&mut self.way.hall, cx.now())
+        {
+            self.on_outcome(outcome, cx);
         }
     }
 
@@ -378,6 +390,7 @@ impl Server {
             self.state = State::Hall(Box::new(hall));
             self.way.start(cx);
         }
+        self.give_up(cx);
         self.answer(cx);
         self.way.flush(cx);
         let soon = cx.now().next();
