@@ -152,7 +152,7 @@ impl Client {
             }
             Body::ServerShare { share, validator } if !is_relay => {
                 if let Some(us) = us {
-                    servers.answered(uid, &share, &validator, us, door);
+                    servers.answered(uid, &share, &validator, us, door, cx.now());
                 }
                 None
             }
@@ -323,16 +323,18 @@ impl Client {
 
     /// Goes on with what is not bound to an input, and finds out when to go on.
     fn settle(&mut self, cx: &mut Cx<'_>) {
-        let soon = cx.now().next();
+        let now = cx.now();
+        let soon = now.next();
         let mut due = None;
         if let State::Hall(hall) = &mut self.state
             && let Some(us) = &hall.us
         {
-            if let Some(server) = hall.servers.give_up(cx.now()) {
+            if let Some(server) = hall.servers.give_up(now) {
                 cx.emit(Output::Event(Event::Withdrawn { server }));
             }
+            hall.servers.lose_patience(now);
             let mut budget = self.config.derivation.iterations_per_call.max(1);
-            hall.servers.derive(us, &mut budget, &mut self.way.hall, cx.rng());
+            hall.servers.derive(us, &mut budget, &mut self.way.hall, now, cx.rng());
             // While too much waits to leave, we will hear when it has left.
             let goes_on = hall.servers.is_deriving() && !self.way.hall.is_choked();
             due = earliest(goes_on.then_some(soon), hall.servers.patience_ends());
@@ -351,10 +353,12 @@ impl Hall {
         if core::mem::replace(&mut self.told, census) != census {
             cx.emit(Output::Event(Event::Servers { present, failed }));
         }
-        let stage = match present {
-            _ if self.servers.has_offer() => Stage::Confirm,
-            0 => Stage::WaitPeer,
-            _ => Stage::Authenticate,
+        let stage = if self.servers.has_offer() {
+            Stage::Confirm
+        } else if self.servers.is_authenticating() {
+            Stage::Authenticate
+        } else {
+            Stage::WaitPeer
         };
         way.enter(stage, cx);
     }

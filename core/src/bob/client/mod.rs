@@ -19,6 +19,8 @@
 //! - The keys of each server are kept, and the person is asked about each, not only about the latest.
 //! - Packets that are not for a client are dropped and counted, and the link goes on. A server that is announced before
 //!   the relay has said what we are called is an error: that name is part of every handshake.
+//! - A server that does not go on with a handshake for `answer_timeout` is awaited no more: the stage says so. It may
+//!   still go on, as it, or the relay, may let clients wait in a line (T-34).
 //! - What follows the pack is ignored.
 //! - When the file is kept, the server is told ([`Command::Kept`]); when not, too. The original's servers take the one
 //!   for the ordinary end and fail at the other.
