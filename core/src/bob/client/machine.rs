@@ -14,7 +14,7 @@ use crate::bob::peer::{self, FAILING, News, Stage, Way};
 use crate::deadline::earliest;
 use crate::link;
 use crate::machine::{Context, Machine};
-use crate::stats::count;
+use crate::stats::{count, count_by};
 use crate::time::Instant;
 
 crate::counters! {
@@ -32,6 +32,8 @@ crate::counters! {
         unroutable,
         /// Packets that are not for a client.
         unexpected,
+        /// Streams that ended inside a record.
+        torn,
     }
 }
 
@@ -240,7 +242,10 @@ impl Client {
                 Step::Cut(Cut::GivenUp) => {
                     return self.end(Err(peer::Failure::PartnerGaveUp), Some(&CLOSE), cx);
                 }
-                Step::Cut(Cut::Broken) => return self.end(Err(peer::Failure::Interrupted), Some(&CLOSE), cx),
+                Step::Cut(cut @ (Cut::Broken | Cut::Torn)) => {
+                    count_by(&mut self.stats.torn, usize::from(cut == Cut::Torn));
+                    return self.end(Err(peer::Failure::Interrupted), Some(&CLOSE), cx);
+                }
                 Step::Corrupted => return self.end(Err(peer::Failure::Corrupted), Some(FAILING), cx),
                 Step::Bad(error) => {
                     let failure = peer::Failure::Other(ContentFailure::Pack(error));
