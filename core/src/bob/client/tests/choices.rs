@@ -220,6 +220,8 @@ fn t_33_passwords_and_keys_are_not_shown() {
     desk.hears(ROOM, b"00");
     shown += &format!("{:?}", desk.machine);
     assert!(!shown.contains(PASSWORD));
+    let listed = format!("{:?}", PASSWORD.as_bytes());
+    assert!(!shown.contains(listed.trim_matches(['[', ']'])));
     let keys = host.keys.unwrap();
     for key in [keys.of_server(), keys.of_client()] {
         let listed = format!("{:?}", &key[..4]);
