@@ -24,21 +24,16 @@ pub(super) struct Pair {
 
 /// Whether a peer of this role may say this to one of the other.
 const fn may_say(role: Role, body: &Body) -> bool {
-    match body {
-        Body::ClientValidator { .. } | Body::ClientShare { .. } | Body::Accepted | Body::Refused => {
-            matches!(role, Role::Client)
-        }
-        Body::ServerShare { .. } | Body::Agreement => matches!(role, Role::Server),
-        Body::SpokeFailure(_) => true,
-        Body::HelloAsServer { .. }
-        | Body::HelloAsClient
-        | Body::ServerIdentity { .. }
-        | Body::ClientIdentity { .. }
-        | Body::NewServer { .. }
-        | Body::Closed { .. }
-        | Body::RelayFailure(_)
-        | Body::Done
-        | Body::Timeout => false,
+    match role {
+        Role::Client => matches!(
+            body,
+            Body::ClientValidator { .. }
+                | Body::ClientShare { .. }
+                | Body::Accepted
+                | Body::Refused
+                | Body::SpokeFailure(_)
+        ),
+        Role::Server => matches!(body, Body::ServerShare { .. } | Body::Agreement | Body::SpokeFailure(_)),
     }
 }
 
