@@ -3,12 +3,13 @@
 use alloc::boxed::Box;
 use core::fmt;
 
-use super::api::{Command, ContentFailure, Event, Failure};
+use super::api::{Command, Event, Failure};
 use super::config::Config;
 use super::servers::{Gone, Partner, Servers};
 use super::transfer::{Cut, Receiving, Step};
 use crate::bob::Identity;
 use crate::bob::channel::CLOSE;
+use crate::bob::pack::PackError;
 use crate::bob::packet::{Body, Packet, Uid};
 use crate::bob::peer::{self, FAILING, News, Stage, Way};
 use crate::deadline::earliest;
@@ -108,7 +109,7 @@ impl Client {
         }
     }
 
-    fn on_news(&mut self, news: News<ContentFailure>, cx: &mut Cx<'_>) {
+    fn on_news(&mut self, news: News<PackError>, cx: &mut Cx<'_>) {
         match news {
             News::Reached => self.way.hall.say(Uid::RELAY, Body::HelloAsClient),
             News::Packets => self.read_packets(cx),
@@ -248,8 +249,7 @@ impl Client {
                 }
                 Step::Corrupted => return self.end(Err(peer::Failure::Corrupted), Some(FAILING), cx),
                 Step::Bad(error) => {
-                    let failure = peer::Failure::Other(ContentFailure::Pack(error));
-                    return self.end(Err(failure), Some(FAILING), cx);
+                    return self.end(Err(peer::Failure::Other(error)), Some(FAILING), cx);
                 }
             };
             cx.emit(Output::Event(event));

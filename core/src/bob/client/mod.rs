@@ -35,7 +35,7 @@ mod machine;
 mod servers;
 mod transfer;
 
-pub use api::{Command, ContentFailure, Event, Failure};
+pub use api::{Command, Event, Failure};
 pub use config::{Config, Derivation};
 pub use machine::{Client, Stats};
 
