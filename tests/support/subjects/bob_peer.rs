@@ -1,4 +1,5 @@
-//! What surrounds a peer of Bob: two links to a relay, which answers in time or not, and hostile noise on both.
+//! What surrounds a peer of Bob: two links to a relay, which answers in time or not, and hostile noise on both. Some of
+//! it is of use to the subject that is a relay.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::fmt::Debug;
@@ -27,7 +28,7 @@ pub(super) const INPUT_MAX: usize = 600;
 pub(super) const START: At =
     At { now: Instant::from_micros(3_600_000_000), wall: WallTime::from_unix_ms(1_800_000_000_000) };
 
-fn any() -> Address {
+pub(super) fn any() -> Address {
     Address::Socket(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 9000))
 }
 
