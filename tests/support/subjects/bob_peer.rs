@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use pleach_core::bob::Identity;
 use pleach_core::bob::packet::{Body, Decoder, PUBLIC_LEN, Packet, RelayFailure, SpokeFailure, Uid};
-use pleach_core::bob::peer::Relay;
+use pleach_core::bob::peer::RelayAccess;
 use pleach_core::link::{
     Address, Answer, Cause, Input, LinkId, ListenerId, MessageKind, Output, QueryId, Via,
 };
@@ -33,9 +33,9 @@ pub(super) fn any() -> Address {
 }
 
 /// A relay whose peers are patient in most runs, or few would come far between two time-outs.
-pub(super) fn relay(choices: &mut Choices<'_>) -> Relay {
+pub(super) fn relay(choices: &mut Choices<'_>) -> RelayAccess {
     let patience = choices.pick(&[10, 1 << 30, 1 << 30, 1 << 30]).map_or(Duration::MAX, Duration::from_secs);
-    let mut relay = Relay::new(any(), any());
+    let mut relay = RelayAccess::new(any(), any());
     relay.dial_timeout = patience;
     relay.answer_timeout = patience;
     relay.wait_timeout = Some(patience).filter(|_| choices.once_in(8));

@@ -54,7 +54,7 @@ pub struct Client {
 
 enum State {
     New,
-    Hall(Hall),
+    Registration(Registration),
     /// On the way to the room.
     Meeting(Partner),
     Receiving(Box<Receiving>),
@@ -63,7 +63,7 @@ enum State {
 
 /// Registered at a relay, or about to be.
 #[derive(Debug)]
-struct Hall {
+struct Registration {
     us: Option<Identity>,
     servers: Servers,
     /// What the application was told of them.
@@ -104,7 +104,7 @@ impl Client {
     fn begin(&mut self, cx: &mut Cx<'_>) {
         if matches!(self.state, State::New) {
             let servers = Servers::new(&self.config);
-            self.state = State::Hall(Hall { us: None, servers, told: (0, 0) });
+            self.state = State::Registration(Registration { us: None, servers, told: (0, 0) });
             self.way.start(cx);
         }
     }
@@ -133,7 +133,7 @@ impl Client {
     }
 
     fn read_packets(&mut self, cx: &mut Cx<'_>) {
-        while matches!(self.state, State::Hall(_)) {
+        while matches!(self.state, State::Registration(_)) {
             match self.way.hall.next_packet() {
                 Ok(Some(packet)) => self.on_packet(packet, cx),
                 Ok(None) => return,
@@ -143,7 +143,7 @@ impl Client {
     }
 
     fn on_packet(&mut self, Packet { uid, body }: Packet, cx: &mut Cx<'_>) {
-        let State::Hall(Hall { us, servers, .. }) = &mut self.state else { return };
+        let State::Registration(Registration { us, servers, .. }) = &mut self.state else { return };
         let (door, is_relay) = (&mut self.way.hall, uid == Uid::RELAY);
         let gone = match body {
             Body::ClientIdentity { identity } if is_relay => return self.on_identity(identity, cx),
@@ -202,13 +202,13 @@ impl Client {
     }
 
     fn on_identity(&mut self, identity: Identity, cx: &mut Cx<'_>) {
-        let State::Hall(hall) = &mut self.state else { return };
+        let State::Registration(registration) = &mut self.state else { return };
         if !identity.is_writable() {
             // Every handshake would have to say it.
             return self.end(Err(peer::Failure::RelayProtocol), None, cx);
         }
-        if hall.us.as_ref() != Some(&identity) {
-            hall.us = Some(identity.clone());
+        if registration.us.as_ref() != Some(&identity) {
+            registration.us = Some(identity.clone());
             cx.emit(Output::Event(Event::Known { identity }));
         }
         self.way.registered(cx);
@@ -291,7 +291,9 @@ impl Client {
                 self.end(Err(peer::Failure::Interrupted), Some(FAILING), cx);
             }
             State::Receiving(_) => self.end(Err(failure), Some(FAILING), cx),
-            State::New | State::Hall(_) | State::Meeting(_) | State::Over => self.end(Err(failure), None, cx),
+            State::New | State::Registration(_) | State::Meeting(_) | State::Over => {
+                self.end(Err(failure), None, cx)
+            }
         }
     }
 
@@ -311,11 +313,11 @@ impl Client {
 
     fn on_command(&mut self, command: Command, cx: &mut Cx<'_>) {
         match (command, &mut self.state) {
-            (Command::Accept { server }, State::Hall(hall)) => {
-                hall.servers.accept(server, &mut self.way.hall, cx.now());
+            (Command::Accept { server }, State::Registration(registration)) => {
+                registration.servers.accept(server, &mut self.way.hall, cx.now());
             }
-            (Command::Refuse { server }, State::Hall(hall)) => {
-                hall.servers.refuse(server, &mut self.way.hall);
+            (Command::Refuse { server }, State::Registration(registration)) => {
+                registration.servers.refuse(server, &mut self.way.hall);
             }
             (Command::Taken { bytes }, _) => self.on_taken(bytes, cx),
             (Command::Kept, _) => self.on_kept(cx),
@@ -331,26 +333,26 @@ impl Client {
         let now = cx.now();
         let soon = now.next();
         let mut due = None;
-        if let State::Hall(hall) = &mut self.state
-            && let Some(us) = &hall.us
+        if let State::Registration(registration) = &mut self.state
+            && let Some(us) = &registration.us
         {
-            if let Some(server) = hall.servers.give_up(now) {
+            if let Some(server) = registration.servers.give_up(now) {
                 cx.emit(Output::Event(Event::Withdrawn { server }));
             }
-            hall.servers.lose_patience(now);
+            registration.servers.lose_patience(now);
             let mut budget = self.config.derivation.iterations_per_call.max(1);
-            hall.servers.derive(us, &mut budget, &mut self.way.hall, now, cx.rng());
+            registration.servers.derive(us, &mut budget, &mut self.way.hall, now, cx.rng());
             // While too much waits to leave, we will hear when it has left.
-            let goes_on = hall.servers.is_deriving() && !self.way.hall.is_choked();
-            due = earliest(goes_on.then_some(soon), hall.servers.patience_ends());
-            hall.tell(&mut self.way, cx);
+            let goes_on = registration.servers.is_deriving() && !self.way.hall.is_choked();
+            due = earliest(goes_on.then_some(soon), registration.servers.patience_ends());
+            registration.tell(&mut self.way, cx);
         }
         self.way.flush(cx);
         self.deadline = earliest(due, self.way.deadline()).map(|at| at.max(soon));
     }
 }
 
-impl Hall {
+impl Registration {
     /// Tells the application what is new.
     fn tell(&mut self, way: &mut Way, cx: &mut Cx<'_>) {
         let census = self.servers.census();
@@ -423,7 +425,7 @@ impl fmt::Debug for State {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::New => f.write_str("New"),
-            Self::Hall(hall) => hall.fmt(f),
+            Self::Registration(registration) => registration.fmt(f),
             Self::Meeting(_) => f.write_str("Meeting"),
             Self::Receiving(receiving) => receiving.fmt(f),
             Self::Over => f.write_str("Over"),

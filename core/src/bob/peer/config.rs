@@ -6,7 +6,7 @@ use crate::link::Address;
 
 /// Where a relay is, and how long each step may take. Every value is legal.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Relay {
+pub struct RelayAccess {
     /// Its handshake port; the original's is 9000.
     pub handshake: Address,
     /// Its secure-room port, on the same host; the original's is 9001.
@@ -27,7 +27,7 @@ pub struct Relay {
     pub answers_max: usize,
 }
 
-impl Relay {
+impl RelayAccess {
     /// A relay with the default patience.
     #[must_use]
     pub const fn new(handshake: Address, room: Address) -> Self {

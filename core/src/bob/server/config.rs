@@ -5,14 +5,14 @@ use core::time::Duration;
 
 use crate::bob::Password;
 use crate::bob::pack::{Compression, Name};
-use crate::bob::peer::Relay;
+use crate::bob::peer::RelayAccess;
 use crate::bob::public::{COUNT_DEFAULT, COUNT_MAX, Cipher};
 
 /// Configuration of a [`Server`](super::Server).
 #[derive(Clone, Debug)]
 pub struct Config {
     /// Where the relay is.
-    pub relay: Relay,
+    pub relay: RelayAccess,
     /// What the two people share.
     pub password: Password,
     /// What the file is called.
@@ -69,7 +69,7 @@ pub enum ConfigError {
 impl Config {
     /// A file for whoever knows `password`, with the defaults.
     #[must_use]
-    pub fn new(relay: Relay, password: Password, name: Name, size: u64) -> Self {
+    pub fn new(relay: RelayAccess, password: Password, name: Name, size: u64) -> Self {
         Self {
             relay,
             password,
