@@ -5,8 +5,9 @@ use core::fmt;
 
 use zeroize::Zeroizing;
 
-/// The password: raw bytes, neither trimmed nor normalised (`bob-relay.md` 4.1). Wiped when dropped, never shown.
-#[derive(Clone, Eq, PartialEq)]
+/// The password: raw bytes, neither trimmed nor normalised (`bob-relay.md` 4.1). Wiped when dropped, never
+/// shown, and not compared: how long that takes would tell how much of a guess is right.
+#[derive(Clone)]
 pub struct Password(Zeroizing<Vec<u8>>);
 
 impl Password {

@@ -99,7 +99,7 @@ impl fmt::Display for PublicError {
 impl core::error::Error for PublicError {}
 
 impl From<Short> for PublicError {
-    fn from(Short: Short) -> Self {
+    fn from(_: Short) -> Self {
         Self::BadLength
     }
 }

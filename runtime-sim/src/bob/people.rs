@@ -22,8 +22,8 @@ const SLOW_UNTAKEN: usize = 16 << 10;
 const TURNS: u32 = 40;
 
 /// How a peer of this scenario reaches the relay.
-const fn relay(scenario: &BobRelay) -> peer::Relay {
-    let mut relay = peer::Relay::new(link::Address::Socket(HANDSHAKE), link::Address::Socket(ROOM));
+const fn relay(scenario: &BobRelay) -> peer::RelayAccess {
+    let mut relay = peer::RelayAccess::new(link::Address::Socket(HANDSHAKE), link::Address::Socket(ROOM));
     relay.wait_timeout = Some(scenario.wait());
     relay
 }

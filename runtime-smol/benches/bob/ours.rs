@@ -21,7 +21,7 @@ const PIECE: usize = 64 * 1024;
 /// A file of zeros from a server to a client, through a relay.
 pub(crate) fn transfer(bytes: u64) -> Duration {
     let host = RelayThread::start();
-    let at = peer::Relay::new(Address::Socket(host.handshake), Address::Socket(host.room));
+    let at = peer::RelayAccess::new(Address::Socket(host.handshake), Address::Socket(host.room));
     let password = || Password::new(b"what both know".to_vec());
     let name = Name::try_from(b"zeros".as_slice()).expect("a name");
     let mut config = server::Config::new(at.clone(), password(), name, bytes);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use bytes::{Bytes, BytesMut};
 use pleach_core::bob::channel::{self, Sealer};
-use pleach_core::bob::client::{Client, Command, Config, ContentFailure, Derivation, Event};
+use pleach_core::bob::client::{Client, Command, Config, Derivation, Event};
 use pleach_core::bob::pack::Writer;
 use pleach_core::bob::packet::{Body, Packet, Uid};
 use pleach_core::bob::peer::Failure;
@@ -298,7 +298,7 @@ impl Subject for Hosts {
         Output::Event(Event::Ended(Err(Failure::Corrupted))) => "Ended, corrupted",
         Output::Event(Event::Ended(Err(Failure::PartnerGaveUp))) => "Ended, given up",
         Output::Event(Event::Ended(Err(Failure::Cancelled))) => "Ended, cancelled",
-        Output::Event(Event::Ended(Err(Failure::Other(ContentFailure::Pack(_))))) => "Ended, no file",
+        Output::Event(Event::Ended(Err(Failure::Other(_)))) => "Ended, no file",
     }
 
     fn state(&self, machine: &Client) -> &'static str {

@@ -1,4 +1,5 @@
-//! What surrounds a peer of Bob: two links to a relay, which answers in time or not, and hostile noise on both.
+//! What surrounds a peer of Bob: two links to a relay, which answers in time or not, and hostile noise on both. Some of
+//! it is of use to the subject that is a relay.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::fmt::Debug;
@@ -8,7 +9,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use pleach_core::bob::Identity;
 use pleach_core::bob::packet::{Body, Decoder, PUBLIC_LEN, Packet, RelayFailure, SpokeFailure, Uid};
-use pleach_core::bob::peer::Relay;
+use pleach_core::bob::peer::RelayAccess;
 use pleach_core::link::{
     Address, Answer, Cause, Input, LinkId, ListenerId, MessageKind, Output, QueryId, Via,
 };
@@ -27,14 +28,14 @@ pub(super) const INPUT_MAX: usize = 600;
 pub(super) const START: At =
     At { now: Instant::from_micros(3_600_000_000), wall: WallTime::from_unix_ms(1_800_000_000_000) };
 
-fn any() -> Address {
+pub(super) fn any() -> Address {
     Address::Socket(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 9000))
 }
 
 /// A relay whose peers are patient in most runs, or few would come far between two time-outs.
-pub(super) fn relay(choices: &mut Choices<'_>) -> Relay {
+pub(super) fn relay(choices: &mut Choices<'_>) -> RelayAccess {
     let patience = choices.pick(&[10, 1 << 30, 1 << 30, 1 << 30]).map_or(Duration::MAX, Duration::from_secs);
-    let mut relay = Relay::new(any(), any());
+    let mut relay = RelayAccess::new(any(), any());
     relay.dial_timeout = patience;
     relay.answer_timeout = patience;
     relay.wait_timeout = Some(patience).filter(|_| choices.once_in(8));

@@ -5,25 +5,22 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use pleach_core::bob::Identity;
-use pleach_core::bob::packet::{Body, Decoder, PUBLIC_LEN, Packet, RelayFailure, SpokeFailure, Uid};
+use pleach_core::bob::packet::{Body, Decoder, PUBLIC_LEN, RelayFailure, SpokeFailure, Uid};
 use pleach_core::bob::relay::{Command, Config, Departure, Event, Input, Output, Port, Relay, Role};
 use pleach_core::link::{Address, Answer, Cause, How, LinkId, ListenerId, MessageKind, QueryId, Via};
-
-use pleach_core::{At, Context, Instant, Machine, WallTime};
+use pleach_core::{Context, Machine};
 use rand_chacha::ChaCha8Rng;
 use rand_core::SeedableRng;
 
+use super::bob_peer::{START, any, encode};
 use crate::choices::Choices;
 use crate::laws::Subject;
 use crate::variants;
 
 const LINKS_MAX: usize = 12;
 const UNREGISTERED_MAX: usize = 6;
-/// When runs start.
-const START: At =
-    At { now: Instant::from_micros(3_600_000_000), wall: WallTime::from_unix_ms(1_800_000_000_000) };
 const ROOM_WINDOW: usize = 40;
 const ROOMS_MAX: usize = 3;
 /// Bytes of the smallest packet.
@@ -58,17 +55,6 @@ pub struct Guests {
     copying: BTreeSet<(Uid, Uid)>,
     stopping: bool,
     stopped: bool,
-}
-
-fn any() -> Address {
-    Address::Socket(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 9000))
-}
-
-fn encode(to: Uid, body: Body) -> Bytes {
-    let mut bytes = BytesMut::new();
-    // An identity that is too long leaves nothing to send.
-    let _ = Packet { uid: to, body }.encode(&mut bytes);
-    bytes.freeze()
 }
 
 fn config(choices: &mut Choices<'_>) -> Config {

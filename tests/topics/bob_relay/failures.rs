@@ -17,21 +17,20 @@ pub(super) fn failures(topic: &mut Topic) {
             wrong_password(case);
             true
         });
-        // These change something in the first of the complete runs.
-        let run = topic.read::<Value>("spoke_runs.json").map(|runs| FirstRun::read(&runs));
+        // These change something in the first of the complete runs; without it they do not run.
+        let Some(runs) = topic.read::<Value>("spoke_runs.json") else {
+            return ["client_checks", "server_finalize"].iter().for_each(|checks| file.remark(checks));
+        };
+        let run = FirstRun::read(&runs);
         let mut checks = Members::new("client_checks".into(), file.value("client_checks"));
         checks.remark("note");
         topic.cases(&mut checks, "cases", |mut case| {
             let (name, result) = (case.text("name"), case.text("result"));
-            if let Some(run) = &run {
-                assert_eq!(run.checked_by_client(&name), outcome(&result), "{name}");
-            }
+            assert_eq!(run.checked_by_client(&name), outcome(&result), "{name}");
         });
         topic.cases(&mut file, "server_finalize", |mut case| {
             let (name, result) = (case.text("name"), case.text("result"));
-            if let Some(run) = &run {
-                assert_eq!(run.checked_by_server(&name), outcome(&result), "{name}");
-            }
+            assert_eq!(run.checked_by_server(&name), outcome(&result), "{name}");
         });
     });
 }

@@ -21,6 +21,8 @@ pub(crate) struct Model {
     candidates: BTreeSet<(Uid, Uid)>,
     /// Client and server that has agreed.
     agreed: BTreeSet<(Uid, Uid)>,
+    /// Client and server that has its share, with no failure since.
+    known: BTreeSet<(Uid, Uid)>,
     actions: Vec<Action>,
     /// What client and server of each pair are called that has a room.
     pub(crate) pairs: Vec<[Identity; 2]>,
@@ -105,7 +107,8 @@ impl Model {
         let Some(uid) = uid else { return };
         let has_left = last_word.is_none();
         self.left += usize::from(has_left && self.servers.contains_key(&uid));
-        let candidates = self.candidates.clone();
+        let of_client = self.known.iter().filter(|(client, _)| *client == uid);
+        let candidates: BTreeSet<(Uid, Uid)> = self.candidates.iter().chain(of_client).copied().collect();
         self.forget(uid);
         for (client, server) in candidates {
             let told = if client == uid { self.servers.get(&server).map(|(link, _)| *link) } else { None };
@@ -124,6 +127,7 @@ impl Model {
         self.clients.remove(&uid);
         self.candidates.retain(|(client, server)| *client != uid && *server != uid);
         self.agreed.retain(|(client, server)| *client != uid && *server != uid);
+        self.known.retain(|(client, server)| *client != uid && *server != uid);
     }
 
     fn packet(&mut self, link: LinkId, packet: Packet) {
@@ -199,7 +203,7 @@ impl Model {
         match body.kind() {
             0x06 => {}
             0x08 => drop(self.agreed.insert((client, server))),
-            0x0d => self.part(client, server),
+            0x0d => self.fail(client, server),
             _ => return,
         }
         self.send(to, server, body);
@@ -208,7 +212,8 @@ impl Model {
     /// 6.4 to 6.6.
     fn client_says(&mut self, link: LinkId, client: Uid, server: Uid, to: LinkId, body: Body) {
         match body.kind() {
-            0x05 | 0x07 => {}
+            0x05 => {}
+            0x07 => drop(self.known.insert((client, server))),
             0x0a if !self.agreed.contains(&(client, server)) => {
                 self.corrections.insert(Correction::Unagreed);
                 return;
@@ -223,10 +228,16 @@ impl Model {
                 return self.close(link);
             }
             0x0b => return self.part(client, server),
-            0x0d => self.part(client, server),
+            0x0d => self.fail(client, server),
             _ => return,
         }
         self.send(to, client, body);
+    }
+
+    /// After a failure, which both hear, the server keeps nothing for the client; after a refusal it may (6.6).
+    fn fail(&mut self, client: Uid, server: Uid) {
+        self.part(client, server);
+        self.known.remove(&(client, server));
     }
 
     fn part(&mut self, client: Uid, server: Uid) {

@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use bytes::Bytes;
-use pleach_core::bob::peer::Relay;
+use pleach_core::bob::peer::RelayAccess;
 use pleach_core::bob::{Client, Name, Password, Server, client, server};
 use pleach_core::link::{Address, Cause, Input, LinkId, Output, Via};
 use pleach_core::{At, Context, Instant, Machine};
@@ -68,9 +68,9 @@ pub(crate) struct Desk<M, E> {
 pub(crate) type ServerDesk = Desk<Server, server::Event>;
 pub(crate) type ClientDesk = Desk<Client, client::Event>;
 
-fn relay() -> Relay {
+fn relay() -> RelayAccess {
     let port = |number| Address::Socket(([127, 0, 0, 1], number).into());
-    Relay::new(port(HALL), port(ROOM))
+    RelayAccess::new(port(HALL), port(ROOM))
 }
 
 pub(crate) fn server(

@@ -1,4 +1,4 @@
-//! `transcripts/`, as far as it tells of peers.
+//! `transcripts/`, read once for those who hold peers and those who hold a relay against it.
 
 use std::collections::BTreeMap;
 

@@ -15,6 +15,7 @@ use rand_core::SeedableRng;
 
 use super::bench::{Action, Bench, cut, packets};
 use super::model::{Correction, Model};
+use super::recording;
 use super::rooms::Rooms;
 use crate::harness::{Members, Topic};
 
@@ -25,27 +26,10 @@ const CUTS: u64 = 20;
 const CORRECTED: &[(&str, Correction)] =
     &[("room_raw", Correction::Unagreed), ("server_gone", Correction::Left)];
 
-/// What the recordings tell about the peers.
-const OF_PEERS: &[&str] = &[
-    "title",
-    "password",
-    "sender_random",
-    "receiver_random",
-    "shared_key_0",
-    "shared_key_1",
-    "records_from_sender_decrypted",
-    "after_last_record",
-    "payload_sha1_trailer_matches",
-    "file",
-    "file_name",
-];
-
 pub(crate) fn transcripts(topic: &mut Topic) {
     for name in topic.names("transcripts") {
         topic.file(&name, |topic, mut file| {
-            OF_PEERS.iter().for_each(|member| file.remark(member));
-            let recording = recording(&mut file);
-            let corrections = replay_all(&recording);
+            let corrections = replay_all(&of_relay(recording::read(&mut file)));
             for (known, correction) in CORRECTED {
                 let is_known = name.contains(known);
                 assert!(!is_known || corrections.contains(correction), "{name}: {correction:?}");
@@ -72,35 +56,23 @@ struct Recording {
     expected: Vec<(Vec<u8>, bool)>,
 }
 
-fn recording(file: &mut Members) -> Recording {
-    let place = file.place().to_owned();
-    let mut ports = BTreeMap::new();
-    for mut connection in file.list("connections") {
-        connection.remark("role");
-        let address: SocketAddr =
-            connection.text("identity").parse().expect("peers are written as addresses");
-        let port = match connection.text("port").as_str() {
-            "relay" => 0,
-            "secure room" => 1,
-            other => panic!("{place}: an unknown port: {other}"),
-        };
-        ports.insert(connection.number("id"), (address, port));
-    }
+/// What concerns the relay.
+fn of_relay(recording: recording::Recording) -> Recording {
+    let ports = recording.connections.into_iter().map(|(id, connection)| {
+        let address = connection.identity.parse().expect("peers are written as addresses");
+        (id, (address, u32::from(connection.is_room)))
+    });
+    let ports: BTreeMap<u64, (SocketAddr, u32)> = ports.collect();
     let mut builder = Builder::default();
-    for mut event in file.list("events") {
-        event.remark("at_ms");
-        let (kind, id) = (event.text("event"), event.number("connection"));
-        let by_relay = event.names().contains(&"sent_by".to_owned()) && event.text("sent_by") == "relay";
-        match (kind.as_str(), by_relay) {
-            ("connect", _) => {}
-            ("bytes", false) => builder.peer(id, Event::Bytes(event.bytes("bytes"))),
-            ("bytes", true) => builder.relay(id, &event.bytes("bytes"), ports[&id].1),
-            ("end of stream", false) => builder.peer(id, Event::End),
-            ("end of stream", true) => builder.relay_ends(id),
-            (other, _) => panic!("{place}: an unknown event: {other}"),
+    for recording::Event { connection, by_relay, bytes } in recording.events {
+        match (bytes, by_relay) {
+            (Some(bytes), false) => builder.peer(connection, Event::Bytes(bytes)),
+            (Some(bytes), true) => builder.relay(connection, &bytes, ports[&connection].1),
+            (None, false) => builder.peer(connection, Event::End),
+            (None, true) => builder.relay_ends(connection),
         }
     }
-    builder.finish(place, &ports)
+    builder.finish(recording.place, &ports)
 }
 
 /// Events by the ids of the recording.

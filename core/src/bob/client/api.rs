@@ -1,7 +1,5 @@
 //! What the application says to a client, which receives a file, and hears from it.
 
-use core::fmt;
-
 use bytes::Bytes;
 
 use crate::bob::Identity;
@@ -36,7 +34,7 @@ pub enum Command {
 /// What the application hears.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Event {
-    /// It has come so far. May go back to [`Stage::WaitPeer`] when a handshake failed.
+    /// It has come so far. May go back to [`Stage::WaitPeer`] when a handshake failed, or does not go on.
     Stage(Stage),
     /// The relay told us what it calls us.
     Known {
@@ -90,20 +88,5 @@ impl From<Stage> for Event {
     }
 }
 
-/// What only a receiver can meet.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum ContentFailure {
-    /// What is sent is not one file as we take it.
-    Pack(PackError),
-}
-
-impl fmt::Display for ContentFailure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Pack(error) => error.fmt(f),
-        }
-    }
-}
-
-/// Why a file was not received.
-pub type Failure = peer::Failure<ContentFailure>;
+/// Why a file was not received; [`peer::Failure::Other`]: what is sent is not one file as we take it.
+pub type Failure = peer::Failure<PackError>;

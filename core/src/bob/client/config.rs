@@ -1,14 +1,14 @@
 //! What a client takes, and its limits.
 
 use crate::bob::Password;
-use crate::bob::peer::Relay;
+use crate::bob::peer::RelayAccess;
 use crate::bob::public::COUNT_MAX;
 
 /// Configuration of a [`Client`](super::Client). Every value is legal.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// Where the relay is.
-    pub relay: Relay,
+    pub relay: RelayAccess,
     /// What the two people share.
     pub password: Password,
     /// Bytes of the largest file that is taken. Default none but what 64 bits say.
@@ -42,7 +42,7 @@ pub struct Derivation {
 impl Config {
     /// A file from whoever knows `password`, with the defaults.
     #[must_use]
-    pub fn new(relay: Relay, password: Password) -> Self {
+    pub fn new(relay: RelayAccess, password: Password) -> Self {
         Self {
             relay,
             password,

@@ -3,18 +3,19 @@
 use alloc::boxed::Box;
 use core::fmt;
 
-use super::api::{Command, ContentFailure, Event, Failure};
+use super::api::{Command, Event, Failure};
 use super::config::Config;
 use super::servers::{Gone, Partner, Servers};
 use super::transfer::{Cut, Receiving, Step};
 use crate::bob::Identity;
 use crate::bob::channel::CLOSE;
+use crate::bob::pack::PackError;
 use crate::bob::packet::{Body, Packet, Uid};
 use crate::bob::peer::{self, FAILING, News, Stage, Way};
 use crate::deadline::earliest;
 use crate::link;
 use crate::machine::{Context, Machine};
-use crate::stats::count;
+use crate::stats::{count, count_by};
 use crate::time::Instant;
 
 crate::counters! {
@@ -32,6 +33,8 @@ crate::counters! {
         unroutable,
         /// Packets that are not for a client.
         unexpected,
+        /// Streams that ended inside a record.
+        torn,
     }
 }
 
@@ -51,7 +54,7 @@ pub struct Client {
 
 enum State {
     New,
-    Hall(Hall),
+    Registration(Registration),
     /// On the way to the room.
     Meeting(Partner),
     Receiving(Box<Receiving>),
@@ -60,7 +63,7 @@ enum State {
 
 /// Registered at a relay, or about to be.
 #[derive(Debug)]
-struct Hall {
+struct Registration {
     us: Option<Identity>,
     servers: Servers,
     /// What the application was told of them.
@@ -101,12 +104,12 @@ impl Client {
     fn begin(&mut self, cx: &mut Cx<'_>) {
         if matches!(self.state, State::New) {
             let servers = Servers::new(&self.config);
-            self.state = State::Hall(Hall { us: None, servers, told: (0, 0) });
+            self.state = State::Registration(Registration { us: None, servers, told: (0, 0) });
             self.way.start(cx);
         }
     }
 
-    fn on_news(&mut self, news: News<ContentFailure>, cx: &mut Cx<'_>) {
+    fn on_news(&mut self, news: News<PackError>, cx: &mut Cx<'_>) {
         match news {
             News::Reached => self.way.hall.say(Uid::RELAY, Body::HelloAsClient),
             News::Packets => self.read_packets(cx),
@@ -130,7 +133,7 @@ impl Client {
     }
 
     fn read_packets(&mut self, cx: &mut Cx<'_>) {
-        while matches!(self.state, State::Hall(_)) {
+        while matches!(self.state, State::Registration(_)) {
             match self.way.hall.next_packet() {
                 Ok(Some(packet)) => self.on_packet(packet, cx),
                 Ok(None) => return,
@@ -140,7 +143,7 @@ impl Client {
     }
 
     fn on_packet(&mut self, Packet { uid, body }: Packet, cx: &mut Cx<'_>) {
-        let State::Hall(Hall { us, servers, .. }) = &mut self.state else { return };
+        let State::Registration(Registration { us, servers, .. }) = &mut self.state else { return };
         let (door, is_relay) = (&mut self.way.hall, uid == Uid::RELAY);
         let gone = match body {
             Body::ClientIdentity { identity } if is_relay => return self.on_identity(identity, cx),
@@ -152,7 +155,7 @@ impl Client {
             }
             Body::ServerShare { share, validator } if !is_relay => {
                 if let Some(us) = us {
-                    servers.answered(uid, &share, &validator, us, door);
+                    servers.answered(uid, &share, &validator, us, door, cx.now());
                 }
                 None
             }
@@ -199,13 +202,13 @@ impl Client {
     }
 
     fn on_identity(&mut self, identity: Identity, cx: &mut Cx<'_>) {
-        let State::Hall(hall) = &mut self.state else { return };
+        let State::Registration(registration) = &mut self.state else { return };
         if !identity.is_writable() {
             // Every handshake would have to say it.
             return self.end(Err(peer::Failure::RelayProtocol), None, cx);
         }
-        if hall.us.as_ref() != Some(&identity) {
-            hall.us = Some(identity.clone());
+        if registration.us.as_ref() != Some(&identity) {
+            registration.us = Some(identity.clone());
             cx.emit(Output::Event(Event::Known { identity }));
         }
         self.way.registered(cx);
@@ -240,11 +243,13 @@ impl Client {
                 Step::Cut(Cut::GivenUp) => {
                     return self.end(Err(peer::Failure::PartnerGaveUp), Some(&CLOSE), cx);
                 }
-                Step::Cut(Cut::Broken) => return self.end(Err(peer::Failure::Interrupted), Some(&CLOSE), cx),
+                Step::Cut(cut @ (Cut::Broken | Cut::Torn)) => {
+                    count_by(&mut self.stats.torn, usize::from(cut == Cut::Torn));
+                    return self.end(Err(peer::Failure::Interrupted), Some(&CLOSE), cx);
+                }
                 Step::Corrupted => return self.end(Err(peer::Failure::Corrupted), Some(FAILING), cx),
                 Step::Bad(error) => {
-                    let failure = peer::Failure::Other(ContentFailure::Pack(error));
-                    return self.end(Err(failure), Some(FAILING), cx);
+                    return self.end(Err(peer::Failure::Other(error)), Some(FAILING), cx);
                 }
             };
             cx.emit(Output::Event(event));
@@ -286,7 +291,9 @@ impl Client {
                 self.end(Err(peer::Failure::Interrupted), Some(FAILING), cx);
             }
             State::Receiving(_) => self.end(Err(failure), Some(FAILING), cx),
-            State::New | State::Hall(_) | State::Meeting(_) | State::Over => self.end(Err(failure), None, cx),
+            State::New | State::Registration(_) | State::Meeting(_) | State::Over => {
+                self.end(Err(failure), None, cx)
+            }
         }
     }
 
@@ -306,11 +313,11 @@ impl Client {
 
     fn on_command(&mut self, command: Command, cx: &mut Cx<'_>) {
         match (command, &mut self.state) {
-            (Command::Accept { server }, State::Hall(hall)) => {
-                hall.servers.accept(server, &mut self.way.hall, cx.now());
+            (Command::Accept { server }, State::Registration(registration)) => {
+                registration.servers.accept(server, &mut self.way.hall, cx.now());
             }
-            (Command::Refuse { server }, State::Hall(hall)) => {
-                hall.servers.refuse(server, &mut self.way.hall);
+            (Command::Refuse { server }, State::Registration(registration)) => {
+                registration.servers.refuse(server, &mut self.way.hall);
             }
             (Command::Taken { bytes }, _) => self.on_taken(bytes, cx),
             (Command::Kept, _) => self.on_kept(cx),
@@ -323,27 +330,29 @@ impl Client {
 
     /// Goes on with what is not bound to an input, and finds out when to go on.
     fn settle(&mut self, cx: &mut Cx<'_>) {
-        let soon = cx.now().next();
+        let now = cx.now();
+        let soon = now.next();
         let mut due = None;
-        if let State::Hall(hall) = &mut self.state
-            && let Some(us) = &hall.us
+        if let State::Registration(registration) = &mut self.state
+            && let Some(us) = &registration.us
         {
-            if let Some(server) = hall.servers.give_up(cx.now()) {
+            if let Some(server) = registration.servers.give_up(now) {
                 cx.emit(Output::Event(Event::Withdrawn { server }));
             }
+            registration.servers.lose_patience(now);
             let mut budget = self.config.derivation.iterations_per_call.max(1);
-            hall.servers.derive(us, &mut budget, &mut self.way.hall, cx.rng());
+            registration.servers.derive(us, &mut budget, &mut self.way.hall, now, cx.rng());
             // While too much waits to leave, we will hear when it has left.
-            let goes_on = hall.servers.is_deriving() && !self.way.hall.is_choked();
-            due = earliest(goes_on.then_some(soon), hall.servers.patience_ends());
-            hall.tell(&mut self.way, cx);
+            let goes_on = registration.servers.is_deriving() && !self.way.hall.is_choked();
+            due = earliest(goes_on.then_some(soon), registration.servers.patience_ends());
+            registration.tell(&mut self.way, cx);
         }
         self.way.flush(cx);
         self.deadline = earliest(due, self.way.deadline()).map(|at| at.max(soon));
     }
 }
 
-impl Hall {
+impl Registration {
     /// Tells the application what is new.
     fn tell(&mut self, way: &mut Way, cx: &mut Cx<'_>) {
         let census = self.servers.census();
@@ -351,10 +360,12 @@ impl Hall {
         if core::mem::replace(&mut self.told, census) != census {
             cx.emit(Output::Event(Event::Servers { present, failed }));
         }
-        let stage = match present {
-            _ if self.servers.has_offer() => Stage::Confirm,
-            0 => Stage::WaitPeer,
-            _ => Stage::Authenticate,
+        let stage = if self.servers.has_offer() {
+            Stage::Confirm
+        } else if self.servers.is_authenticating() {
+            Stage::Authenticate
+        } else {
+            Stage::WaitPeer
         };
         way.enter(stage, cx);
     }
@@ -414,7 +425,7 @@ impl fmt::Debug for State {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::New => f.write_str("New"),
-            Self::Hall(hall) => hall.fmt(f),
+            Self::Registration(registration) => registration.fmt(f),
             Self::Meeting(_) => f.write_str("Meeting"),
             Self::Receiving(receiving) => receiving.fmt(f),
             Self::Over => f.write_str("Over"),

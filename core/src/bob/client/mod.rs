@@ -19,6 +19,11 @@
 //! - The keys of each server are kept, and the person is asked about each, not only about the latest.
 //! - Packets that are not for a client are dropped and counted, and the link goes on. A server that is announced before
 //!   the relay has said what we are called is an error: that name is part of every handshake.
+//! - A server that does not go on with a handshake for `answer_timeout` is awaited no more: the stage says so. It may
+//!   still go on, as it, or the relay, may let clients wait in a line (T-34).
+//! - A stream that ends inside a record is interrupted, as one that ends behind a record is, though section 8 calls it
+//!   corrupted: a server or a relay that dies leaves half a record as a rule, and our relay writes its `ff ff ff ff` into
+//!   it. A person whose connection broke is not to hear that somebody changed the file. [`Stats`] counts it apart.
 //! - What follows the pack is ignored.
 //! - When the file is kept, the server is told ([`Command::Kept`]); when not, too. The original's servers take the one
 //!   for the ordinary end and fail at the other.
@@ -30,7 +35,7 @@ mod machine;
 mod servers;
 mod transfer;
 
-pub use api::{Command, ContentFailure, Event, Failure};
+pub use api::{Command, Event, Failure};
 pub use config::{Config, Derivation};
 pub use machine::{Client, Stats};
 

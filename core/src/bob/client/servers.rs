@@ -14,6 +14,7 @@ use crate::bob::peer::{Hall, is_routable};
 use crate::bob::public::{Cipher, Public};
 use crate::bob::spoke::{self, Keys};
 use crate::bob::{Identity, Password};
+use crate::deadline::{Deadlines, earliest};
 use crate::stats::count;
 use crate::time::Instant;
 
@@ -28,6 +29,8 @@ pub(super) struct Servers {
     password: Password,
     /// To whom we have said that we accept, and until when the relay may take to open the room.
     accepted: Option<(Uid, Instant)>,
+    /// Those that are to say something, and until when that is awaited.
+    awaited: Deadlines<Uid>,
     patience: Duration,
     /// Of all so far, how many have another password.
     failed: u64,
@@ -79,6 +82,7 @@ impl Servers {
             count_max: config.derivation.count_max,
             password: config.password.clone(),
             accepted: None,
+            awaited: Deadlines::new(),
             patience: config.relay.answer_timeout,
             failed: 0,
         }
@@ -125,6 +129,7 @@ impl Servers {
         us: &Identity,
         budget: &mut u32,
         hall: &mut Hall,
+        now: Instant,
         rng: &mut dyn CryptoRng,
     ) {
         while !hall.is_choked()
@@ -134,12 +139,18 @@ impl Servers {
             let (share, client) = spoke::Client::start(&secret, rng);
             server.run = Run::Started(Box::new(client));
             hall.say(uid, Body::ClientShare { share, identity: us.clone() });
+            self.awaited.set(uid, Some(now + self.patience));
         }
     }
 
     /// Whether there is something to derive.
     pub(super) fn is_deriving(&self) -> bool {
         !self.derivations.is_idle()
+    }
+
+    /// Whether it is our turn somewhere, or an answer is awaited.
+    pub(super) fn is_authenticating(&self) -> bool {
+        self.is_deriving() || !self.awaited.is_empty()
     }
 
     /// 06: a server answers. Proves to it that we know the password, or says that it does not.
@@ -150,6 +161,7 @@ impl Servers {
         validator: &[u8; VALIDATOR_LEN],
         us: &Identity,
         hall: &mut Hall,
+        now: Instant,
     ) {
         let server = self.servers.get_mut(&uid).filter(|server| matches!(server.run, Run::Started(_)));
         let Some(server) = server else { return hall.report(RelayFailure::InvalidServer(uid)) };
@@ -158,9 +170,10 @@ impl Servers {
             Ok((validator, keys)) => {
                 server.run = Run::Proven(keys);
                 hall.say(uid, Body::ClientValidator { validator });
+                self.awaited.set(uid, Some(now + self.patience));
             }
             Err(failure) => {
-                self.servers.remove(&uid);
+                self.forget(uid);
                 count(&mut self.failed);
                 hall.say(uid, Body::SpokeFailure(failure));
             }
@@ -178,6 +191,7 @@ impl Servers {
         match core::mem::replace(&mut server.run, Run::Deriving) {
             Run::Proven(keys) => {
                 server.run = Run::Offered(keys);
+                self.awaited.remove(&uid);
                 Some(server.identity.clone())
             }
             run @ (Run::Deriving | Run::Started(_) | Run::Offered(_)) => {
@@ -230,6 +244,7 @@ impl Servers {
     /// 09: a server is gone. None if it was not known.
     pub(super) fn forget(&mut self, uid: Uid) -> Option<Gone> {
         self.derivations.remove(uid);
+        self.awaited.remove(&uid);
         let server = self.servers.remove(&uid)?;
         if self.accepted() == Some(uid) {
             self.accepted = None;
@@ -249,9 +264,15 @@ impl Servers {
         Some(uid)
     }
 
-    /// When that is due.
+    /// Servers that were silent for too long are awaited no more. Their runs stay: they, or the relay, may have let us
+    /// wait in a line (T-34).
+    pub(super) fn lose_patience(&mut self, now: Instant) {
+        while self.awaited.pop_due(now).is_some() {}
+    }
+
+    /// When one of the two is due.
     pub(super) fn patience_ends(&self) -> Option<Instant> {
-        self.accepted.map(|(_, until)| until)
+        earliest(self.accepted.map(|(_, until)| until), self.awaited.next())
     }
 
     fn accepted(&self) -> Option<Uid> {

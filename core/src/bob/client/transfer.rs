@@ -56,6 +56,8 @@ pub(super) enum Cut {
     GivenUp,
     /// It broke.
     Broken,
+    /// It broke inside a record.
+    Torn,
 }
 
 impl Receiving {
@@ -175,7 +177,10 @@ impl Receiving {
         }
         match word {
             Word::ClosedTwice => Err(Step::Cut(Cut::GivenUp)),
-            _ if self.is_cut => Err(Step::Cut(Cut::Broken)),
+            _ if self.is_cut => Err(Step::Cut(match self.opener.end_of_stream() {
+                Some(Opened::Corrupted) => Cut::Torn,
+                Some(Opened::Data(_) | Opened::End) | None => Cut::Broken,
+            })),
             Word::Closed if !core::mem::replace(&mut self.is_announced, true) => {
                 Err(Step::Cut(Cut::Announced))
             }

@@ -6,15 +6,15 @@ use crate::link::Address;
 
 /// Where a relay is, and how long each step may take. Every value is legal.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Relay {
+pub struct RelayAccess {
     /// Its handshake port; the original's is 9000.
     pub handshake: Address,
     /// Its secure-room port, on the same host; the original's is 9001.
     pub room: Address,
     /// How long a dial may take. Default 30 s.
     pub dial_timeout: Duration,
-    /// How long the relay may take to answer a hello, and to admit to the room. The partner may need as long to come.
-    /// Default 60 s.
+    /// How long the relay may take to answer a hello, and to admit to the room. The partner may need as long to come,
+    /// and to go on with a handshake. Default 60 s.
     pub answer_timeout: Duration,
     /// How long to wait for a partner, from the relay's answer to the agreement of both people. Default none: the
     /// relay's own patience, an hour as a rule, decides.
@@ -27,7 +27,7 @@ pub struct Relay {
     pub answers_max: usize,
 }
 
-impl Relay {
+impl RelayAccess {
     /// A relay with the default patience.
     #[must_use]
     pub const fn new(handshake: Address, room: Address) -> Self {

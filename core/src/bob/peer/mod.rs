@@ -18,7 +18,7 @@ mod room;
 mod stage;
 mod way;
 
-pub use config::Relay;
+pub use config::RelayAccess;
 pub use failure::Failure;
 pub use stage::Stage;
 

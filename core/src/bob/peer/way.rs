@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::hall::Hall;
 use super::room::{Room, line};
-use super::{Failure, Relay, Stage};
+use super::{Failure, RelayAccess, Stage};
 use crate::bob::Identity;
 use crate::link::{Cause, How, Input, LinkId, Output};
 use crate::machine::Context;
@@ -13,7 +13,7 @@ use crate::time::Instant;
 /// The way of one peer. Emits the stages of the way itself.
 #[derive(Debug)]
 pub(in crate::bob) struct Way {
-    relay: Relay,
+    relay: RelayAccess,
     pub(in crate::bob) hall: Hall,
     room: Room,
     /// What the room is asked for.
@@ -68,7 +68,7 @@ pub(in crate::bob) const HALL: LinkId = LinkId(0);
 pub(in crate::bob) const ROOM: LinkId = LinkId(1);
 
 impl Way {
-    pub(in crate::bob) fn new(relay: Relay) -> Self {
+    pub(in crate::bob) fn new(relay: RelayAccess) -> Self {
         Self {
             hall: Hall::new(HALL, relay.answers_max),
             room: Room::new(ROOM),

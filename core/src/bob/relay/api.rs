@@ -104,13 +104,14 @@ pub enum Event {
         /// Bytes copied, both directions together; none if the two never met there.
         bytes: u64,
     },
-    /// An address is made to wait, because its handshakes keep failing (`threats` T-34).
+    /// A handshake is made to wait (`threats` T-34): others of its address with this server have failed, or too many
+    /// with all servers together, or too many are under way.
     Guessing {
-        /// Who guesses.
+        /// Who may be guessing.
         address: IpAddr,
         /// At whom.
         server: Uid,
-        /// How many of its handshakes with this server have failed.
+        /// How many handshakes of its address with this server have failed: none, if it waits for another reason.
         failures: u32,
     },
     /// The relay has shut down: the last word.

@@ -80,7 +80,8 @@ pub struct Guessing {
     pub memory: Duration,
     /// Pairs that are remembered; beyond, the one that failed longest ago is forgotten. Default 16384.
     pub pairs_max: usize,
-    /// Handshakes of one pair that are under way at once; further ones wait for a pause. Default 16.
+    /// Handshakes of one pair that are under way at once; further ones wait until there are fewer, which is
+    /// looked at after each `pause`. Default 16.
     pub parallel_max: usize,
     /// Handshakes that wait, in all; further ones are dropped. Default 1024.
     pub waiting_max: usize,

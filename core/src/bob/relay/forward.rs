@@ -24,21 +24,16 @@ pub(super) struct Pair {
 
 /// Whether a peer of this role may say this to one of the other.
 const fn may_say(role: Role, body: &Body) -> bool {
-    match body {
-        Body::ClientValidator { .. } | Body::ClientShare { .. } | Body::Accepted | Body::Refused => {
-            matches!(role, Role::Client)
-        }
-        Body::ServerShare { .. } | Body::Agreement => matches!(role, Role::Server),
-        Body::SpokeFailure(_) => true,
-        Body::HelloAsServer { .. }
-        | Body::HelloAsClient
-        | Body::ServerIdentity { .. }
-        | Body::ClientIdentity { .. }
-        | Body::NewServer { .. }
-        | Body::Closed { .. }
-        | Body::RelayFailure(_)
-        | Body::Done
-        | Body::Timeout => false,
+    match role {
+        Role::Client => matches!(
+            body,
+            Body::ClientValidator { .. }
+                | Body::ClientShare { .. }
+                | Body::Accepted
+                | Body::Refused
+                | Body::SpokeFailure(_)
+        ),
+        Role::Server => matches!(body, Body::ServerShare { .. } | Body::Agreement | Body::SpokeFailure(_)),
     }
 }
 
@@ -70,8 +65,13 @@ impl Relay {
             Body::Accepted => self.accept(pair, cx),
             Body::Refused => self.part(pair, cx),
             Body::SpokeFailure(_) => {
-                self.forward(to, &Packet { uid, ..packet }, cx);
+                let is_heard = self.forward(to, &Packet { uid, ..packet }, cx);
                 self.part(pair, cx);
+                if (is_heard || role == Role::Server)
+                    && let Some(client) = self.client(pair.client)
+                {
+                    client.known.remove(pair.slot);
+                }
             }
             // Nobody may say these to a peer.
             Body::HelloAsServer { .. }
@@ -121,35 +121,45 @@ impl Relay {
         let key = (pair.client, pair.server_uid);
         match self.guesses.judge(cx.now(), who, pair.server_uid, open) {
             Verdict::Free => {
-                self.delayed.remove(&key);
-                self.timers.remove(&Timer::Delayed(key.0, key.1));
+                self.wait_ends(key);
                 let packet = Packet { uid: pair.client_uid, ..packet };
                 if self.forward(pair.server, &packet, cx)
                     && let Some(client) = self.client(pair.client)
                 {
                     client.asked.insert(pair.slot);
+                    client.known.insert(pair.slot);
                 }
             }
             Verdict::Wait { until, failures } => {
-                if !self.delayed.contains_key(&key) && self.delayed.len() >= self.config.guessing.waiting_max
-                {
+                let is_new = !self.delayed.contains_key(&key);
+                if is_new && self.delayed.len() >= self.config.guessing.waiting_max {
                     return count(&mut self.stats.guesses_dropped);
                 }
-                count(&mut self.stats.guesses_delayed);
                 self.delayed.insert(key, packet);
                 self.timers.set(Timer::Delayed(key.0, key.1), Some(until));
-                if let Some(link) = self.links.get(&pair.client) {
+                if is_new && let Some(link) = self.links.get(&pair.client) {
                     let (address, server) = (link.ip(), pair.server_uid);
+                    count(&mut self.stats.guesses_delayed);
                     cx.emit(Output::Event(Event::Guessing { address, server, failures }));
                 }
             }
-            Verdict::Cut => count(&mut self.stats.guesses_cut),
+            Verdict::Cut => {
+                self.wait_ends(key);
+                count(&mut self.stats.guesses_cut);
+            }
         }
     }
 
-    /// A share has waited long enough.
+    /// A share waits no more, if one did.
+    fn wait_ends(&mut self, key: (LinkId, Uid)) {
+        if self.delayed.remove(&key).is_some() {
+            self.timers.remove(&Timer::Delayed(key.0, key.1));
+        }
+    }
+
+    /// A share has waited long enough, or must wait again: it keeps its place until it goes.
     pub(super) fn try_again(&mut self, client: LinkId, server_uid: Uid, cx: &mut Cx<'_>) {
-        let Some(packet) = self.delayed.remove(&(client, server_uid)) else { return };
+        let Some(packet) = self.delayed.get(&(client, server_uid)).cloned() else { return };
         let Some(server) = self.peers.get(&server_uid).copied() else { return };
         let Some(client_uid) = self.links.get(&client).and_then(|link| Some(link.peer()?.uid)) else {
             return;
@@ -183,10 +193,7 @@ impl Relay {
     /// The two are no candidates of each other any more.
     fn part(&mut self, pair: Pair, cx: &mut Cx<'_>) {
         let who = self.subscriber(pair.client);
-        let key = (pair.client, pair.server_uid);
-        if self.delayed.remove(&key).is_some() {
-            self.timers.remove(&Timer::Delayed(key.0, key.1));
-        }
+        self.wait_ends((pair.client, pair.server_uid));
         if self.client(pair.client).is_some_and(|client| client.part_from(pair.slot)) {
             self.guess_failed(who, pair.server_uid, cx);
         }

@@ -180,7 +180,8 @@ impl Relay {
         Some(peer)
     }
 
-    /// Tells the other side of every announcement that this peer is gone; from a server's slot all its traces go.
+    /// Tells the other side of every announcement that this peer is gone, and servers that have a client's share; from a
+    /// server's slot all its traces go.
     pub(super) fn tell_candidates(&mut self, peer: &Peer, cx: &mut Cx<'_>) {
         let gone = Packet::of_relay(Body::Closed { peer: peer.uid });
         match &peer.part {
@@ -190,7 +191,7 @@ impl Relay {
                 }
             }
             Part::Client(client) => {
-                for slot in client.candidates.iter() {
+                for slot in client.told() {
                     if let Some(server) = self.servers.link_at(slot) {
                         self.send(server, &gone, cx);
                     }
@@ -211,6 +212,7 @@ impl Relay {
             }
             // A server that leaves is no failure of its clients.
             client.part_from(server.slot);
+            client.known.remove(server.slot);
         }
         told
     }

@@ -82,6 +82,9 @@ pub(super) struct Client {
     pub(super) answered: Bits,
     /// The server has agreed.
     pub(super) agreed: Bits,
+    /// The server has its share and may keep something for it: no failure was said since. A refusal changes nothing, as
+    /// servers do not hear it (6.6).
+    pub(super) known: Bits,
 }
 
 impl Link {
@@ -129,6 +132,12 @@ impl Peer {
 }
 
 impl Client {
+    /// The servers that are told when it goes, by slot.
+    pub(super) fn told(&self) -> impl Iterator<Item = usize> + '_ {
+        let known = self.known.iter().filter(|slot| !self.candidates.contains(*slot));
+        self.candidates.iter().chain(known)
+    }
+
     /// Forgets a server. Whether it has answered and not agreed: the handshake has failed.
     pub(super) fn part_from(&mut self, slot: usize) -> bool {
         self.candidates.remove(slot);

@@ -19,6 +19,7 @@
 //! | 6.5 | an acceptance counts only after an agreement was forwarded; losers are told as an option |
 //! | 6.7 | a link without hello is closed too when its time is over |
 //! | 6.8 | end of stream, an error, malformed bytes: unregistered at once, candidates are told |
+//! | 6.8 | servers that have a client's share are told too, whatever was said since but a failure: they do not hear 0b |
 //! | 6.9 | 64 KiB are queued for a peer, of which 256 bytes come from one other; announcements wait outside the queue |
 //! | 7.2 | what comes before both are there is lost, or kept up to a limit (option) |
 //! | 7.2 | one who leaves a room alone ends it; a second one in its place is told `02` |
@@ -29,7 +30,7 @@
 //! least), each link and each room, a call emits at most one output a link, and five more: one hello is announced to
 //! every client, one departure told to every candidate.
 //!
-//! A registered peer costs about 1 KiB, and half a byte for each server that a client was told of.
+//! A registered peer costs about 1 KiB, and five bits for each server that a client was told of.
 
 mod announce;
 mod api;

@@ -102,7 +102,7 @@ impl Relay {
         cx.emit(Output::Event(Event::RoomClosed { client: room.client, server: room.server, bytes: 0 }));
     }
 
-    /// The one who waited has left: the room is used up.
+    /// The one who waited has left, or could not be let in: the room is used up.
     pub(super) fn leave_room(&mut self, meeting: Meeting, cx: &mut Cx<'_>) {
         count(&mut self.stats.rooms_unmet);
         self.meetings.cancel(meeting);
@@ -163,8 +163,7 @@ impl Relay {
 
     fn wait(&mut self, id: LinkId, meeting: Meeting, early: &[u8], cx: &mut Cx<'_>) {
         if !self.admit(id, cx) {
-            self.meetings.cancel(meeting);
-            return self.room_unmet(meeting, cx);
+            return self.leave_room(meeting, cx);
         }
         let Some(link) = self.links.get_mut(&id) else { return };
         link.state = State::Waiting { meeting, early: Vec::new() };

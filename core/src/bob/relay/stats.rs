@@ -66,7 +66,7 @@ crate::counters! {
         rooms_met,
         /// Rooms to which one or both did not come in time, or that were left before.
         rooms_unmet,
-        /// Rooms given up before both had come, for want of room.
+        /// Rooms given up before both had come, for want of room or as one of their names was promised another.
         rooms_shed,
         /// Links to the room port that named no room.
         lines_unknown,

@@ -22,7 +22,7 @@ pub enum Command {
 /// What the application hears.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Event {
-    /// It has come so far. May go back to [`Stage::WaitPeer`] when a handshake failed.
+    /// It has come so far. May go back to [`Stage::WaitPeer`] when a handshake failed, or does not go on.
     Stage(Stage),
     /// The relay told us what it calls us.
     Known {

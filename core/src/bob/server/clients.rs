@@ -1,17 +1,19 @@
 //! The handshakes of a server: with every client that tries, at once (`bob-relay.md` 5).
 
 use alloc::collections::BTreeMap;
+use core::time::Duration;
 
 use rand_core::CryptoRng;
 
 use super::Stats;
 use super::config::Config;
-use super::guesses::Guesses;
+use super::guesses::{Failed, Guesses};
 use crate::bob::Identity;
-use crate::bob::packet::{Body, POINT_LEN, RelayFailure, Uid, VALIDATOR_LEN};
+use crate::bob::packet::{Body, POINT_LEN, RelayFailure, SpokeFailure, Uid, VALIDATOR_LEN};
 use crate::bob::peer::{Hall, is_routable};
 use crate::bob::spoke::{self, Keys, Response, Verifier};
-use crate::stats::count;
+use crate::deadline::{Deadlines, earliest};
+use crate::stats::{count, count_by};
 use crate::time::Instant;
 
 /// The clients that have tried and are not forgotten.
@@ -20,6 +22,9 @@ pub(super) struct Clients {
     clients: BTreeMap<Uid, Client>,
     clients_max: usize,
     guesses: Guesses,
+    /// Until when those that were answered may take to prove that they have the password.
+    proofs: Deadlines<Uid>,
+    patience: Duration,
     next_serial: u64,
 }
 
@@ -29,7 +34,8 @@ struct Client {
     serial: u64,
     identity: Identity,
     run: Run,
-    /// The keys of a run that succeeded. They stay when another run begins.
+    /// The keys of a run that succeeded. They stay when another run begins, and go when it fails: then the relay parts
+    /// the two, and would not take the acceptance.
     agreed: Option<Keys>,
 }
 
@@ -46,8 +52,8 @@ enum Run {
 /// What came of a packet, for the application.
 #[derive(Debug)]
 pub(super) enum Outcome {
-    /// A handshake failed; so many of that address have.
-    Failed { identity: Identity, failures: u32 },
+    /// A handshake failed; so many of that address have. If they are too many, those of it that wait are cut off.
+    Failed { identity: Identity, failures: u32, cut_off: usize },
     /// A client has the password.
     Agreed(Identity),
     /// A client accepts: these are the keys.
@@ -60,6 +66,8 @@ impl Clients {
             clients: BTreeMap::new(),
             clients_max: config.clients_max,
             guesses: Guesses::new(config.guesses),
+            proofs: Deadlines::new(),
+            patience: config.relay.answer_timeout,
             next_serial: 0,
         }
     }
@@ -110,15 +118,13 @@ impl Clients {
         match spoke::Server::respond(verifier, &share, them.as_bytes(), us.as_bytes(), rng) {
             Ok((Response { y: share, validator }, server)) => {
                 client.run = Run::Answered(server);
+                self.proofs.set(uid, Some(now + self.patience));
                 hall.say(uid, Body::ServerShare { share, validator });
                 None
             }
             Err(failure) => {
                 hall.say(uid, Body::SpokeFailure(failure));
-                client.run = Run::Over;
-                if client.agreed.is_none() {
-                    self.clients.remove(&uid);
-                }
+                self.clients.remove(&uid);
                 Some(self.fails(them, now))
             }
         }
@@ -138,6 +144,7 @@ impl Clients {
             return None;
         };
         let Run::Answered(server) = core::mem::replace(&mut client.run, Run::Over) else { return None };
+        self.proofs.remove(&uid);
         let identity = client.identity.clone();
         match server.finish(validator) {
             Ok(keys) => {
@@ -173,9 +180,22 @@ impl Clients {
         failed
     }
 
-    /// When somebody is to be answered.
+    /// Somebody was answered and has proven nothing in time: it fails as with a wrong proof. Nobody may tell that it is
+    /// gone (6.8), and it has what it needs to check its guess.
+    pub(super) fn give_up(&mut self, hall: &mut Hall, now: Instant) -> Option<Outcome> {
+        let uid = self.proofs.pop_due(now)?;
+        hall.say(uid, Body::SpokeFailure(SpokeFailure::InvalidServerValidator));
+        self.forget(uid, now)
+    }
+
+    /// Whether it is somebody's turn to be answered.
+    pub(super) fn has_turn(&self, now: Instant) -> bool {
+        self.guesses.due().is_some_and(|due| due <= now)
+    }
+
+    /// When somebody is to be answered or given up.
     pub(super) fn due(&self) -> Option<Instant> {
-        self.guesses.due()
+        earliest(self.guesses.due(), self.proofs.next())
     }
 
     /// Whether somebody has the password.
@@ -189,8 +209,15 @@ impl Clients {
     }
 
     fn fails(&mut self, identity: Identity, now: Instant) -> Outcome {
-        let failures = self.guesses.failed(&identity, now);
-        Outcome::Failed { identity, failures }
+        let Failed { failures, cut_off } = self.guesses.failed(&identity, now);
+        for uid in &cut_off {
+            let Some(client) = self.clients.get_mut(uid) else { continue };
+            client.run = Run::Over;
+            if client.agreed.is_none() {
+                self.clients.remove(uid);
+            }
+        }
+        Outcome::Failed { identity, failures, cut_off: cut_off.len() }
     }
 
     /// The run of a client ends, whatever comes after it. One that was answered and led to nothing was a guess.
@@ -202,7 +229,10 @@ impl Clients {
                 self.guesses.withdraw(&identity, uid);
                 None
             }
-            Run::Answered(_) => Some(self.fails(identity, now)),
+            Run::Answered(_) => {
+                self.proofs.remove(&uid);
+                Some(self.fails(identity, now))
+            }
             Run::Over => None,
         }
     }
@@ -218,7 +248,9 @@ impl Clients {
         let first = strangers.min_by_key(|(_, client)| order(client)).map(|(uid, _)| *uid);
         // It is the application's business no more, but one that was answered stays a guess.
         first.is_some_and(|uid| {
-            self.run_ends(uid, now);
+            if let Some(Outcome::Failed { cut_off, .. }) = self.run_ends(uid, now) {
+                count_by(&mut stats.cut_off, cut_off);
+            }
             self.clients.remove(&uid).is_some()
         })
     }

@@ -5,14 +5,14 @@ use core::time::Duration;
 
 use crate::bob::Password;
 use crate::bob::pack::{Compression, Name};
-use crate::bob::peer::Relay;
+use crate::bob::peer::RelayAccess;
 use crate::bob::public::{COUNT_DEFAULT, COUNT_MAX, Cipher};
 
 /// Configuration of a [`Server`](super::Server).
 #[derive(Clone, Debug)]
 pub struct Config {
     /// Where the relay is.
-    pub relay: Relay,
+    pub relay: RelayAccess,
     /// What the two people share.
     pub password: Password,
     /// What the file is called.
@@ -40,8 +40,8 @@ pub struct Config {
     pub end_timeout: Duration,
 }
 
-/// How guessing is slowed (T-34). Addresses are counted apart, by the host part of what clients say they are called:
-/// nobody waits for the guesses of another address. Where the relay does not check what clients say, as the original's
+/// How guessing is slowed (T-34). Addresses are counted apart, by the host part of what clients say they are called, and
+/// of IPv6 addresses by their first 64 bits: nobody waits for the guesses of another address. Where the relay does not check what clients say, as the original's
 /// does not, a guesser can wear the address of another.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Guesses {
@@ -51,7 +51,7 @@ pub struct Guesses {
     pub delay: Duration,
     /// How long one waits at most. Default 60 s.
     pub delay_max: Duration,
-    /// After so many failures an address gets no more answers. Default 16.
+    /// After so many failures an address gets no more answers, nor do those of it that wait. Default 16.
     pub failures_max: u32,
     /// Failures are forgotten after this time without another. Default 1 h.
     pub forget: Duration,
@@ -69,7 +69,7 @@ pub enum ConfigError {
 impl Config {
     /// A file for whoever knows `password`, with the defaults.
     #[must_use]
-    pub fn new(relay: Relay, password: Password, name: Name, size: u64) -> Self {
+    pub fn new(relay: RelayAccess, password: Password, name: Name, size: u64) -> Self {
         Self {
             relay,
             password,

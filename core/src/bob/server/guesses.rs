@@ -9,10 +9,17 @@ use super::config;
 use crate::bob::Identity;
 use crate::bob::packet::Uid;
 use crate::deadline::Deadlines;
+use crate::ip::Prefix;
 use crate::time::Instant;
 
-/// The host part of an identity.
-type Host = Bytes;
+/// Who tries, whatever its port.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+enum Host {
+    /// A subscriber has one IPv4 address, but as many IPv6 addresses as he likes.
+    Subscriber(Prefix),
+    /// No address: the host part of the identity as it is.
+    Other(Bytes),
+}
 
 /// The tries of all addresses. Each address has a queue of its own.
 #[derive(Debug)]
@@ -31,6 +38,15 @@ struct Tries {
     /// When one last began or failed.
     last: Instant,
     waiting: VecDeque<Uid>,
+}
+
+/// What a failure leads to.
+#[derive(Debug)]
+pub(super) struct Failed {
+    /// How many tries of that address have failed.
+    pub(super) failures: u32,
+    /// Of that address, those that waited and are not answered any more.
+    pub(super) cut_off: VecDeque<Uid>,
 }
 
 impl Guesses {
@@ -79,16 +95,20 @@ impl Guesses {
         }
     }
 
-    /// A try has failed. How many of that address have.
-    pub(super) fn failed(&mut self, identity: &Identity, now: Instant) -> u32 {
+    /// A try has failed. Who is cut off by it waits no more.
+    pub(super) fn failed(&mut self, identity: &Identity, now: Instant) -> Failed {
         let host = host(identity);
-        let Some(tries) = self.hosts.get_mut(&host) else { return 1 };
+        let Some(tries) = self.hosts.get_mut(&host) else {
+            return Failed { failures: 1, cut_off: VecDeque::new() };
+        };
         tries.running = tries.running.saturating_sub(1);
         tries.failures = tries.failures.saturating_add(1);
         tries.last = now;
-        let failures = tries.failures;
+        let is_over = tries.failures >= self.limits.failures_max;
+        let cut_off = if is_over { core::mem::take(&mut tries.waiting) } else { VecDeque::new() };
+        let failed = Failed { failures: tries.failures, cut_off };
         self.arm(&host);
-        failures
+        failed
     }
 
     /// A try has led to an agreement: it was no guess.
@@ -107,8 +127,7 @@ impl Guesses {
 
     fn arm(&mut self, host: &Host) {
         let Some(tries) = self.hosts.get(host) else { return };
-        let is_next = !tries.waiting.is_empty() && tries.failures < self.limits.failures_max;
-        let due = is_next.then(|| tries.last + self.delay(tries));
+        let due = (!tries.waiting.is_empty()).then(|| tries.last + self.delay(tries));
         self.due.set(host.clone(), due);
     }
 
@@ -135,5 +154,10 @@ impl Guesses {
 }
 
 fn host(identity: &Identity) -> Host {
-    Bytes::copy_from_slice(identity.host())
+    let host = identity.host();
+    let ip = str::from_utf8(host).ok().and_then(|text| text.parse().ok());
+    ip.map_or_else(
+        || Host::Other(Bytes::copy_from_slice(host)),
+        |ip| Host::Subscriber(Prefix::subscriber(ip)),
+    )
 }

@@ -29,7 +29,8 @@ crate::counters! {
         failed,
         /// Clients that have proven to know the password.
         agreed,
-        /// Handshakes that were not begun: too many of their address have failed.
+        /// Handshakes that were not answered: too many of their address have failed, before or while they waited; or
+        /// there is no room for another address, as at all that are remembered somebody waits.
         cut_off,
         /// Clients forgotten for want of room.
         clients_shed,
@@ -60,7 +61,7 @@ enum State {
     New,
     /// The password is turned into what handshakes need.
     Deriving(Deriving),
-    Hall(Box<Hall>),
+    Registration(Box<Registration>),
     /// On the way to the room, with what was agreed on.
     Meeting(Public, Keys),
     Sending(Box<Sending>),
@@ -68,7 +69,7 @@ enum State {
 }
 
 /// Registered at a relay, or about to be.
-struct Hall {
+struct Registration {
     verifier: Verifier,
     us: Option<Identity>,
     clients: Clients,
@@ -143,14 +144,14 @@ impl Server {
     }
 
     fn say_hello(&mut self) {
-        if let State::Hall(hall) = &self.state {
-            let public = hall.verifier.public().encode();
+        if let State::Registration(registration) = &self.state {
+            let public = registration.verifier.public().encode();
             self.way.hall.say(Uid::RELAY, Body::HelloAsServer { public });
         }
     }
 
     fn read_packets(&mut self, cx: &mut Cx<'_>) {
-        while matches!(self.state, State::Hall(_)) {
+        while matches!(self.state, State::Registration(_)) {
             match self.way.hall.next_packet() {
                 Ok(Some(packet)) => self.on_packet(packet, cx),
                 Ok(None) => return,
@@ -160,7 +161,7 @@ impl Server {
     }
 
     fn on_packet(&mut self, Packet { uid, body }: Packet, cx: &mut Cx<'_>) {
-        let State::Hall(hall) = &mut self.state else { return };
+        let State::Registration(registration) = &mut self.state else { return };
         let (door, now, is_relay) = (&mut self.way.hall, cx.now(), uid == Uid::RELAY);
         let outcome = match body {
             Body::ServerIdentity { identity } if is_relay => return self.on_identity(identity, cx),
@@ -168,18 +169,18 @@ impl Server {
                 return self.end(Err(peer::Failure::RelayClosed), None, cx);
             }
             Body::Timeout if is_relay => return self.end(Err(peer::Failure::TimedOut), None, cx),
-            Body::ClientShare { .. } if !is_relay && hall.us.is_none() => {
+            Body::ClientShare { .. } if !is_relay && registration.us.is_none() => {
                 return self.end(Err(peer::Failure::RelayProtocol), None, cx);
             }
             Body::ClientShare { share, identity } if !is_relay => {
-                hall.clients.try_begins(uid, share, identity, now, &mut self.stats)
+                registration.clients.try_begins(uid, share, identity, now, &mut self.stats)
             }
             Body::ClientValidator { validator } if !is_relay => {
-                hall.clients.prove(uid, &validator, door, now)
+                registration.clients.prove(uid, &validator, door, now)
             }
-            Body::Accepted if !is_relay => hall.clients.accept(uid, door),
-            Body::Refused | Body::SpokeFailure(_) if !is_relay => hall.clients.forget(uid, now),
-            Body::Closed { peer } if is_relay => hall.clients.forget(peer, now),
+            Body::Accepted if !is_relay => registration.clients.accept(uid, door),
+            Body::Refused | Body::SpokeFailure(_) if !is_relay => registration.clients.forget(uid, now),
+            Body::Closed { peer } if is_relay => registration.clients.forget(peer, now),
             Body::HelloAsServer { .. }
             | Body::HelloAsClient
             | Body::ServerIdentity { .. }
@@ -205,9 +206,9 @@ impl Server {
     }
 
     fn on_identity(&mut self, identity: Identity, cx: &mut Cx<'_>) {
-        let State::Hall(hall) = &mut self.state else { return };
-        if hall.us.as_ref() != Some(&identity) {
-            hall.us = Some(identity.clone());
+        let State::Registration(registration) = &mut self.state else { return };
+        if registration.us.as_ref() != Some(&identity) {
+            registration.us = Some(identity.clone());
             cx.emit(Output::Event(Event::Known { identity }));
         }
         self.way.registered(cx);
@@ -215,8 +216,9 @@ impl Server {
 
     fn on_outcome(&mut self, outcome: Outcome, cx: &mut Cx<'_>) {
         match outcome {
-            Outcome::Failed { identity, failures } => {
+            Outcome::Failed { identity, failures, cut_off } => {
                 count(&mut self.stats.failed);
+                count_by(&mut self.stats.cut_off, cut_off);
                 cx.emit(Output::Event(Event::WrongPassword { identity, failures }));
             }
             Outcome::Agreed(identity) => {
@@ -224,9 +226,12 @@ impl Server {
                 cx.emit(Output::Event(Event::Agreed { identity }));
             }
             Outcome::Accepted(identity, keys) => {
-                let State::Hall(hall) = core::mem::replace(&mut self.state, State::Over) else { return };
+                let State::Registration(registration) = core::mem::replace(&mut self.state, State::Over)
+                else {
+                    return;
+                };
                 cx.emit(Output::Event(Event::Accepted { identity: identity.clone() }));
-                self.state = State::Meeting(*hall.verifier.public(), keys);
+                self.state = State::Meeting(*registration.verifier.public(), keys);
                 self.way.meet(identity, cx);
             }
         }
@@ -235,16 +240,26 @@ impl Server {
     /// Answers those whose turn it is, as many as one call may.
     fn answer(&mut self, cx: &mut Cx<'_>) {
         let now = cx.now();
-        while let State::Hall(hall) = &mut self.state
-            && let Hall { verifier, us: Some(us), clients, responses } = &mut **hall
+        while let State::Registration(registration) = &mut self.state
+            && let Registration { verifier, us: Some(us), clients, responses } = &mut **registration
             && *responses > 0
             && !self.way.hall.is_choked()
-            && clients.due().is_some_and(|due| due <= now)
+            && clients.has_turn(now)
         {
             *responses = responses.saturating_sub(1);
             if let Some(outcome) = clients.answer_next(verifier, us, &mut self.way.hall, now, cx.rng()) {
                 self.on_outcome(outcome, cx);
             }
+        }
+    }
+
+    /// Gives up those that were answered and are silent. While packets wait to be read, they may not be.
+    fn give_up(&mut self, cx: &mut Cx<'_>) {
+        while let State::Registration(registration) = &mut self.state
+            && !self.way.hall.is_choked()
+            && let Some(outcome) = registration.clients.give_up(&mut self.way.hall, cx.now())
+        {
+            self.on_outcome(outcome, cx);
         }
     }
 
@@ -374,21 +389,22 @@ impl Server {
             && let Some(secret) = deriving.advance(ITERATIONS_PER_CALL)
         {
             let clients = Clients::new(&self.config);
-            let hall = Hall { verifier: secret.verifier(), us: None, clients, responses: 0 };
-            self.state = State::Hall(Box::new(hall));
+            let registration = Registration { verifier: secret.verifier(), us: None, clients, responses: 0 };
+            self.state = State::Registration(Box::new(registration));
             self.way.start(cx);
         }
+        self.give_up(cx);
         self.answer(cx);
         self.way.flush(cx);
         let soon = cx.now().next();
         let due = match &self.state {
             State::Deriving(_) => Some(soon),
-            State::Hall(hall) => {
-                if let Some(stage) = hall.stage() {
+            State::Registration(registration) => {
+                if let Some(stage) = registration.stage() {
                     self.way.enter(stage, cx);
                 }
                 // Once there is room again, we hear of it.
-                hall.clients.due().filter(|_| !self.way.hall.is_choked())
+                registration.clients.due().filter(|_| !self.way.hall.is_choked())
             }
             State::New | State::Meeting(..) | State::Sending(_) | State::Over => None,
         };
@@ -397,13 +413,13 @@ impl Server {
 
     fn prepare(&mut self, cx: &mut Cx<'_>) {
         self.begin(cx);
-        if let State::Hall(hall) = &mut self.state {
-            hall.responses = self.config.responses_per_call.max(1);
+        if let State::Registration(registration) = &mut self.state {
+            registration.responses = self.config.responses_per_call.max(1);
         }
     }
 }
 
-impl Hall {
+impl Registration {
     /// How far it has come, once it is registered.
     fn stage(&self) -> Option<Stage> {
         self.us.as_ref()?;
@@ -472,7 +488,7 @@ impl fmt::Debug for State {
         match self {
             Self::New => f.write_str("New"),
             Self::Deriving(deriving) => deriving.fmt(f),
-            Self::Hall(hall) => hall.clients.fmt(f),
+            Self::Registration(registration) => registration.clients.fmt(f),
             Self::Meeting(..) => f.write_str("Meeting"),
             Self::Sending(sending) => sending.fmt(f),
             Self::Over => f.write_str("Over"),

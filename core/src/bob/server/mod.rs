@@ -21,7 +21,8 @@
 //! - Packets that are not for a server are dropped and counted, and the link goes on.
 //! - A client whose share comes before the relay has said what we are called: the relay breaks the protocol.
 //! - A handshake that was answered and led to nothing counts as a guess, also if the client just leaves: with our answer
-//!   it has what it needs to check its guess.
+//!   it has what it needs to check its guess. So it is if nothing follows the answer for `answer_timeout`: a relay need
+//!   not say that a client is gone. After an agreement nobody is hurried: a person decides.
 
 mod api;
 mod clients;

@@ -1,6 +1,5 @@
 //! What a failed transfer means to a person, and with which code it ends.
 
-use pleach_core::bob::client::ContentFailure;
 use pleach_core::bob::pack::PackError;
 use pleach_core::bob::peer::Failure as Cause;
 use pleach_core::link;
@@ -69,7 +68,7 @@ const fn happened(cause: link::Cause) -> &'static str {
 }
 
 /// Explains what only a receiver can meet.
-pub(crate) fn of_content(ContentFailure::Pack(error): ContentFailure) -> Failure {
+pub(crate) fn of_content(error: PackError) -> Failure {
     let what = error.to_string();
     match error {
         PackError::TooLarge { .. } => {

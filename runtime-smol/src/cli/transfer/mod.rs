@@ -11,7 +11,7 @@ pub(crate) mod words;
 
 use std::time::{Duration, Instant};
 
-use pleach_core::bob::peer::Relay;
+use pleach_core::bob::peer::RelayAccess;
 
 use super::address::Host;
 
@@ -44,9 +44,9 @@ pub(crate) struct Flags {
 
 impl Flags {
     /// Where the relay is, and how long the other side may take.
-    pub(crate) fn relay(&self) -> Relay {
+    pub(crate) fn relay(&self) -> RelayAccess {
         let mut relay =
-            Relay::new(self.relay.place().address.clone(), self.relay.with_port(self.secure_port));
+            RelayAccess::new(self.relay.place().address.clone(), self.relay.with_port(self.secure_port));
         relay.wait_timeout = self.timeout;
         relay
     }

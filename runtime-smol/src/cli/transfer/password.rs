@@ -171,7 +171,7 @@ mod tests {
         assert_eq!(outcome(&[b'x'; 1025]), Err("password-too-long"));
         assert_eq!(outcome(&[b'x'; 5000]), Err("password-too-long"));
         assert_eq!(
-            outcome(b"\n").and_then(|bytes| checked(bytes).map_err(|failure| failure.code)),
+            outcome(b"\n").and_then(|bytes| checked(bytes).map(drop).map_err(|failure| failure.code)),
             Err("password-empty")
         );
         std::fs::remove_file(&path).unwrap();

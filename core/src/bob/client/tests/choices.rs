@@ -7,7 +7,7 @@ use std::format;
 use super::{HOST, Host, PASSWORD, US, registered, registered_with, said_hello};
 use crate::bob::client::{Command, Config, Event};
 use crate::bob::packet::{
-    Body, DecodeError, POINT_LEN, PUBLIC_LEN, RelayFailure, SpokeFailure, Uid, VALIDATOR_LEN,
+    Body, DecodeError, POINT_LEN, PUBLIC_LEN, Packet, RelayFailure, SpokeFailure, Uid, VALIDATOR_LEN,
 };
 use crate::bob::peer::tests::bench::{Act, identity, packet};
 use crate::bob::peer::tests::world::takes;
@@ -132,6 +132,32 @@ fn section_6_5_a_room_that_is_not_opened_in_time_went_to_another_client() {
 }
 
 #[test]
+fn choice_a_server_that_is_silent_is_authenticated_no_more_and_may_still_answer() {
+    let (almost, rest) = (Duration::from_secs(60) - Duration::from_micros(1), Duration::from_micros(1));
+    let mut desk = registered();
+    let mut host = Host::friend(1);
+    let said = desk.packets(&[host.announcement()]);
+    desk.events();
+    desk.advance(almost);
+    assert_eq!(desk.events(), []);
+    desk.advance(rest);
+    assert_eq!(desk.events(), [Event::Stage(Stage::WaitPeer)]);
+    // Its relay, or it, may have let us wait in a line.
+    let answer = host.answer(&mut desk, &said);
+    let proof = desk.packets(&[answer]);
+    assert!(matches!(proof[..], [Packet { body: Body::ClientValidator { .. }, .. }]));
+    assert_eq!(desk.events(), [Event::Stage(Stage::Authenticate)]);
+    desk.advance(almost);
+    assert_eq!(desk.events(), []);
+    desk.advance(rest);
+    assert_eq!(desk.events(), [Event::Stage(Stage::WaitPeer)]);
+    assert_eq!(desk.packet(1, Body::Agreement), []);
+    assert_eq!(desk.events().last(), Some(&Event::Stage(Stage::Confirm)));
+    desk.advance(Duration::from_secs(100_000));
+    assert_eq!(desk.events(), [], "the person may think for long");
+}
+
+#[test]
 fn an_accepted_server_that_goes_makes_room_for_another() {
     let mut desk = registered();
     Host::friend(1).offers(&mut desk);
@@ -194,6 +220,8 @@ fn t_33_passwords_and_keys_are_not_shown() {
     desk.hears(ROOM, b"00");
     shown += &format!("{:?}", desk.machine);
     assert!(!shown.contains(PASSWORD));
+    let listed = format!("{:?}", PASSWORD.as_bytes());
+    assert!(!shown.contains(listed.trim_matches(['[', ']'])));
     let keys = host.keys.unwrap();
     for key in [keys.of_server(), keys.of_client()] {
         let listed = format!("{:?}", &key[..4]);

@@ -108,12 +108,21 @@ fn the_end_of_the_stream_behind_the_end_is_not_awaited_for_ever() {
 }
 
 #[test]
-fn section_8_a_link_that_ends_without_a_word_is_interrupted() {
-    let (mut desk, mut sealer) = together(takes(PASSWORD));
-    let stream = records(&mut sealer, &pack(b"beech", Compression::None), 0x7fff).concat();
-    desk.hears(ROOM, &stream[..stream.len() - 1]);
-    desk.closed(ROOM, Cause::Reset);
-    assert_eq!(desk.events(), [Event::Ended(Err(peer::Failure::Interrupted))]);
+fn choice_a_stream_that_ends_inside_a_record_is_interrupted_and_counted_apart() {
+    let stream = pack(b"beech", Compression::None);
+    // A record of 20 bytes has 38: of the second, none to all.
+    for end in 38..=76 {
+        let (mut desk, mut sealer) = together(takes(PASSWORD));
+        let records = records(&mut sealer, &stream, 20).concat();
+        desk.hears(ROOM, &records[..end]);
+        if (39..70).contains(&end) {
+            // So a relay says that the server is gone.
+            desk.hears(ROOM, CLOSE);
+        }
+        desk.closed(ROOM, Cause::Reset);
+        assert_eq!(desk.events().last(), Some(&Event::Ended(Err(peer::Failure::Interrupted))), "{end}");
+        assert_eq!(desk.machine.stats().torn, u64::from(end > 38 && end < 76), "{end}");
+    }
 }
 
 #[test]

@@ -8,7 +8,7 @@ use bytes::BytesMut;
 
 use super::{Desk, PASSWORD, content, together};
 use crate::bob::channel::Sealer;
-use crate::bob::client::{Command, Config, ContentFailure, Event};
+use crate::bob::client::{Command, Config, Event};
 use crate::bob::pack::{Compression, Name, PackError, Writer};
 use crate::bob::peer::tests::bench::Act;
 use crate::bob::peer::tests::world::takes;
@@ -83,11 +83,11 @@ fn section_8_a_record_left_out_is_corrupted() {
 fn section_9_a_file_that_is_none_fails_and_the_server_is_told() {
     let (mut desk, mut sealer) = together(takes(PASSWORD));
     desk.hears(ROOM, &records(&mut sealer, b"KCAP\0\0\0\x02\0\0\0\x02", 0x7fff).concat());
-    fails(&mut desk, peer::Failure::Other(ContentFailure::Pack(PackError::BadMagic)));
+    fails(&mut desk, peer::Failure::Other(PackError::BadMagic));
 
     let (mut desk, mut sealer) = together(Config { size_max: 4, ..takes(PASSWORD) });
     desk.hears(ROOM, &records(&mut sealer, &pack(b"beech", Compression::None), 0x7fff).concat());
-    fails(&mut desk, peer::Failure::Other(ContentFailure::Pack(PackError::TooLarge { size: 5, limit: 4 })));
+    fails(&mut desk, peer::Failure::Other(PackError::TooLarge { size: 5, limit: 4 }));
 }
 
 /// It says that it failed, and ends so.

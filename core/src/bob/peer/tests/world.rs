@@ -28,8 +28,8 @@ pub(in crate::bob) fn port(number: u16) -> Address {
     Address::Socket(SocketAddr::from(([192, 0, 2, 1], number)))
 }
 
-pub(in crate::bob) fn relay() -> peer::Relay {
-    peer::Relay::new(port(HANDSHAKE_PORT), port(ROOM_PORT))
+pub(in crate::bob) fn relay() -> peer::RelayAccess {
+    peer::RelayAccess::new(port(HANDSHAKE_PORT), port(ROOM_PORT))
 }
 
 fn new_relay() -> Relay {

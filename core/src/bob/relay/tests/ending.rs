@@ -1,7 +1,7 @@
 //! 6.7 to 6.9: how a stay at the handshake port ends.
 
 use super::super::{Departure, Event, Port};
-use super::scene::{Scene, closed, encoded, of_relay, share_of};
+use super::scene::{Scene, answer, closed, encoded, of_relay, share_of};
 use super::{SECOND, TIMEOUT};
 use crate::bob::packet::{Body, Packet, SpokeFailure, Uid};
 use crate::link::{Cause, How, LinkId};
@@ -68,6 +68,46 @@ fn rule_6_8_who_goes_is_unregistered_at_once_and_candidates_are_told() {
         let why = if how == 2 { Departure::Violation } else { Departure::Left };
         assert_eq!(scene.departures(), [(client.uid, why), (server.uid, why)]);
         assert_eq!(scene.stats().malformed, if how == 2 { 2 } else { 0 });
+    }
+}
+
+#[test]
+fn rule_6_8_a_server_with_a_share_is_told_of_the_departure_also_after_0b_which_it_never_hears() {
+    for agrees in [false, true] {
+        let mut scene = Scene::new();
+        let (server, client) = (scene.server([1, 1, 1, 1]), scene.client([1, 1, 1, 2]));
+        scene.say(client.link, server.uid, share_of(&client.name));
+        scene.say(server.link, client.uid, answer());
+        if agrees {
+            scene.say(server.link, client.uid, Body::Agreement);
+        }
+        scene.say(client.link, server.uid, Body::Refused);
+        scene.hears(server.link);
+        scene.leave(client.link);
+        assert_eq!(scene.hears(server.link), closed(client.uid));
+    }
+}
+
+#[test]
+fn rule_6_8_a_share_after_0d_is_one_more_reason_to_tell_the_server() {
+    let failure = || Body::SpokeFailure(SpokeFailure::InvalidPublic);
+    let mut scene = Scene::new();
+    let (server, client) = (scene.server([1, 1, 1, 1]), scene.client([1, 1, 1, 2]));
+    scene.say(client.link, server.uid, failure());
+    scene.say(client.link, server.uid, share_of(&client.name));
+    scene.say(server.link, client.uid, answer());
+    scene.hears(server.link);
+    scene.leave(client.link);
+    assert_eq!(scene.hears(server.link), closed(client.uid));
+    // But a failure that was heard, or said, is the end.
+    for by_server in [false, true] {
+        let client = scene.client([1, 1, 1, 3]);
+        scene.say(client.link, server.uid, share_of(&client.name));
+        let (from, to) = if by_server { (&server, &client) } else { (&client, &server) };
+        scene.say(from.link, to.uid, failure());
+        scene.hears(server.link);
+        scene.leave(client.link);
+        assert_eq!(scene.hears(server.link), []);
     }
 }
 

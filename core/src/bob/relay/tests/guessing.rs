@@ -110,6 +110,45 @@ fn t34_many_at_once_do_not_help() {
 }
 
 #[test]
+fn t34_who_waits_for_the_crowd_is_counted_once() {
+    let mut scene = Scene::new();
+    let server = scene.server([1, 1, 1, 1]);
+    let clients: alloc::vec::Vec<Person> = (0..17).map(|_| tries(&mut scene, GUESSER, &server).0).collect();
+    scene.wait(SECOND * 30);
+    let guessing = scene.events.iter().filter(|event| matches!(event, Event::Guessing { .. }));
+    assert_eq!((guessing.count(), scene.stats().guesses_delayed), (1, 1));
+    assert_eq!(scene.relay.occupancy().delayed, 1);
+    // Another share in its place is no other wait.
+    scene.say(clients[16].link, server.uid, share_of(&clients[16].name));
+    assert_eq!((scene.stats().guesses_delayed, scene.relay.occupancy().delayed), (1, 1));
+    scene.leave(clients[0].link);
+    scene.hears(server.link);
+    scene.wait(SECOND);
+    assert_eq!(scene.hears(server.link).len(), 1);
+    assert_eq!(scene.relay.occupancy().delayed, 0);
+}
+
+#[test]
+fn t34_who_waits_when_its_address_is_cut_off_waits_no_more() {
+    let mut scene = Scene::with(|config| {
+        config.guessing.failures_max = 1;
+        config.guessing.parallel_max = 1;
+    });
+    let server = scene.server([1, 1, 1, 1]);
+    let (first, _) = tries(&mut scene, GUESSER, &server);
+    scene.say(server.link, first.uid, answer());
+    let (second, heard) = tries(&mut scene, GUESSER, &server);
+    assert!(!heard);
+    scene.leave(first.link);
+    // Whether it asks again or is looked at again.
+    scene.say(second.link, server.uid, share_of(&second.name));
+    assert_eq!((scene.stats().guesses_cut, scene.relay.occupancy().delayed), (1, 0));
+    scene.hears(server.link);
+    scene.wait(SECOND * 60);
+    assert_eq!(scene.hears(server.link), []);
+}
+
+#[test]
 fn t34_after_too_many_failures_an_address_is_cut_off_from_the_server() {
     let mut scene = Scene::with(|config| config.guessing.failures_max = 3);
     let server = scene.server([1, 1, 1, 1]);

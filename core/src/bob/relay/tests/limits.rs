@@ -66,6 +66,16 @@ fn limit_links_in_all_counts_for_rooms_too() {
 }
 
 #[test]
+fn limit_links_in_all_counts_for_the_first_in_a_room_too() {
+    let mut scene = Scene::with(|config| config.admission.links_max = 2);
+    let (_, server) = scene.pair([2, 2, 2, 2], [3, 3, 3, 3]);
+    [4, 5].into_iter().for_each(|last| drop(scene.client([4, 4, 4, last])));
+    let first = scene.names([2, 2, 2, 2], &server.name);
+    assert!(!scene.is_open(first));
+    assert_eq!((scene.relay.occupancy().rooms, scene.stats().rooms_unmet), (0, 1));
+}
+
+#[test]
 fn t23_limit_on_the_rate_of_an_address() {
     let mut scene = Scene::with(|config| config.per_address_max = usize::MAX);
     for _ in 0..256 {

@@ -41,6 +41,29 @@ fn choice_keys_stay_while_another_run_begins() {
 }
 
 #[test]
+fn choice_keys_go_with_another_run_that_fails() {
+    for is_share in [true, false] {
+        let (mut desk, public) = registered();
+        let mut guest = Guest::friend(2, GUEST, public);
+        guest.agrees(&mut desk);
+        if is_share {
+            let bad = Body::ClientShare { share: [2; POINT_LEN], identity: identity(GUEST) };
+            let failure = Body::SpokeFailure(SpokeFailure::NotInSubgroup);
+            assert_eq!(desk.packet(2, bad), [packet(2, failure)]);
+        } else {
+            let again = guest.share(&mut desk);
+            desk.packets(&[again]);
+            let wrong = Body::ClientValidator { validator: [9; VALIDATOR_LEN] };
+            let failure = Body::SpokeFailure(SpokeFailure::InvalidServerValidator);
+            assert_eq!(desk.packet(2, wrong), [packet(2, failure)]);
+        }
+        let failure = RelayFailure::NoHandshake(Uid(2));
+        assert_eq!(desk.packet(2, Body::Accepted), [packet(0, Body::RelayFailure(failure))]);
+        assert_eq!(desk.machine.stage(), Some(Stage::WaitPeer));
+    }
+}
+
+#[test]
 fn choice_packets_that_are_not_for_a_server_are_dropped_and_the_link_goes_on() {
     let (mut desk, public) = registered();
     let name = || identity(GUEST);
@@ -148,6 +171,8 @@ fn t_33_passwords_and_keys_are_not_shown() {
     desk.hears(ROOM, b"00");
     shown += &format!("{:?}", desk.machine);
     assert!(!shown.contains(PASSWORD));
+    let listed = format!("{:?}", PASSWORD.as_bytes());
+    assert!(!shown.contains(listed.trim_matches(['[', ']'])));
     let keys = guest.keys.unwrap();
     for key in [keys.of_server(), keys.of_client()] {
         let listed = format!("{:?}", &key[..4]);

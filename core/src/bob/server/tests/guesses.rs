@@ -5,7 +5,8 @@ use core::time::Duration;
 use std::format;
 
 use super::{Desk, Guest, PASSWORD, registered, registered_with};
-use crate::bob::packet::{Body, Packet, Uid};
+use crate::bob::packet::{Body, Packet, SpokeFailure, Uid};
+use crate::bob::peer::Stage;
 use crate::bob::peer::tests::bench::{identity, packet};
 use crate::bob::peer::tests::world::sends;
 use crate::bob::public::Public;
@@ -74,6 +75,27 @@ fn t_34_nobody_waits_for_the_guesses_of_another_address() {
 }
 
 #[test]
+fn t_34_who_has_many_ipv6_addresses_is_one_guesser() {
+    let same = [
+        ["2001:db8::1:4000", "2001:db8::2:4000"],
+        ["198.51.100.2:5000", "::ffff:198.51.100.2:5000"],
+        ["somewhere:1", "somewhere:2"],
+    ];
+    let others = [
+        ["2001:db8::1:4000", "2001:db8:0:1::1:4000"],
+        ["198.51.100.2:5000", "198.51.100.3:5000"],
+        ["somewhere:1", "elsewhere:1"],
+    ];
+    let pairs = same.map(|pair| (pair, false)).into_iter().chain(others.map(|pair| (pair, true)));
+    for ([first, second], is_free) in pairs {
+        let (mut desk, public) = registered();
+        Guest::guesser(2, first, public).fails(&mut desk);
+        let share = Guest::guesser(3, second, public).share(&mut desk);
+        assert_eq!(is_answered(&desk.packets(&[share])), is_free, "{first} {second}");
+    }
+}
+
+#[test]
 fn t_34_the_application_hears_of_each_failure() {
     let (mut desk, public) = registered();
     Guest::guesser(2, GUESSER, public).fails(&mut desk);
@@ -91,6 +113,33 @@ fn t_34_a_client_that_leaves_with_the_answer_has_guessed() {
     desk.packet(0, Body::Closed { peer: Uid(2) });
     assert_eq!(desk.machine.stats().failed, 1);
     assert_eq!(waits(&mut desk, public, 3), Some(1));
+}
+
+#[test]
+fn t_34_an_answer_that_no_proof_follows_was_a_guess() {
+    let (mut desk, public) = registered();
+    let share = Guest::guesser(2, GUESSER, public).share(&mut desk);
+    assert!(is_answered(&desk.packets(&[share])));
+    desk.events();
+    desk.advance(seconds(60) - Duration::from_micros(1));
+    assert_eq!((desk.said(), desk.events()), (Vec::new(), Vec::new()));
+    desk.advance(Duration::from_micros(1));
+    let failure = Body::SpokeFailure(SpokeFailure::InvalidServerValidator);
+    assert_eq!(desk.said(), [packet(2, failure)]);
+    let failed = Event::WrongPassword { identity: identity(GUESSER), failures: 1 };
+    assert_eq!(desk.events(), [failed, Event::Stage(Stage::WaitPeer)]);
+    assert_eq!(waits(&mut desk, public, 3), Some(1));
+    assert_eq!(desk.machine.stats().failed, 2);
+}
+
+#[test]
+fn t_34_a_person_may_think_for_long() {
+    let (mut desk, public) = registered();
+    Guest::friend(2, GUESSER, public).agrees(&mut desk);
+    desk.advance(seconds(100_000));
+    assert_eq!((desk.said(), desk.machine.stage()), (Vec::new(), Some(Stage::Confirm)));
+    desk.packet(2, Body::Accepted);
+    assert_eq!(desk.machine.stage(), Some(Stage::Meet));
 }
 
 #[test]
@@ -160,9 +209,30 @@ fn t_34_who_waits_when_its_address_is_cut_off_is_not_answered() {
     let second = Guest::guesser(3, GUESSER, public).share(&mut desk);
     assert_eq!(desk.packets(&[second]), []);
     let proof = first.prove(&answer);
+    assert_eq!(desk.machine.stage(), Some(Stage::Authenticate));
     desk.packets(&[proof]);
+    assert_eq!(desk.machine.stage(), Some(Stage::WaitPeer), "nor is it waited for");
+    assert_eq!(desk.machine.stats().cut_off, 1);
     desk.advance(seconds(1000));
     assert_eq!(desk.said(), []);
+}
+
+#[test]
+fn t_34_who_has_agreed_may_accept_although_its_address_is_cut_off() {
+    let guesses = Guesses { failures_max: 1, at_once: 1, ..Guesses::default() };
+    let (mut desk, public) = registered_with(Config { guesses, ..sends(PASSWORD, b"beech") });
+    let mut friend = Guest::friend(2, GUESSER, public);
+    friend.agrees(&mut desk);
+    let mut guesser = Guest::guesser(3, GUESSER, public);
+    let share = guesser.share(&mut desk);
+    let answer = desk.packets(&[share]);
+    let again = friend.share(&mut desk);
+    assert_eq!(desk.packets(&[again]), []);
+    let proof = guesser.prove(&answer);
+    desk.packets(&[proof]);
+    assert_eq!((desk.machine.stats().cut_off, desk.machine.stage()), (1, Some(Stage::Confirm)));
+    desk.packet(2, Body::Accepted);
+    assert_eq!(desk.machine.stage(), Some(Stage::Meet));
 }
 
 #[test]
