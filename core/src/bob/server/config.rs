@@ -40,9 +40,9 @@ pub struct Config {
     pub end_timeout: Duration,
 }
 
-/// How guessing is slowed (T-34). Addresses are counted apart, by the host part of what clients say they are called, and
-/// of IPv6 addresses by their first 64 bits: nobody waits for the guesses of another address. Where the relay does not check what clients say, as the original's
-/// does not, a guesser can wear the address of another.
+/// How guessing is slowed (T-34). Addresses are counted apart, by the host part of what clients say they are called, and of
+/// IPv6 addresses by their first 64 bits: nobody waits for the guesses of another address. Where the relay does not check
+/// what clients say, as the original's does not, a guesser can wear the address of another.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Guesses {
     /// Handshakes of one address that may run at once while none of them has failed. Default 4, at least 1.
