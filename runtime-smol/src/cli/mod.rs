@@ -90,9 +90,13 @@ pub(crate) fn main() -> ExitCode {
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(Exit::Usage.code()));
         }
     };
-    let output = Output::new(arguments.json, arguments.quiet, arguments.color);
-    let usual =
-        if matches!(arguments.command, Command::Node(_) | Command::Relay(_)) { "info" } else { "warn" };
+    let (is_service, is_transfer) = match arguments.command {
+        Command::Node(_) | Command::Relay(_) => (true, false),
+        Command::Send(_) | Command::Recv(_) => (false, true),
+        Command::Id(_) | Command::Local(_) => (false, false),
+    };
+    let output = Output::new(arguments.json, arguments.quiet, arguments.color, is_service || is_transfer);
+    let usual = if is_service { "info" } else { "warn" };
     log::start(arguments.log_format, usual, arguments.verbose, arguments.quiet, output.color);
 
     let result = run(arguments.command, output);

@@ -20,17 +20,21 @@ pub(crate) struct Output {
     pub(crate) quiet: bool,
     /// Whether stderr may be coloured and redrawn.
     pub(crate) color: bool,
+    /// The command goes on with its work when nobody reads stdout any more.
+    outlives_stdout: bool,
     started: std::time::Instant,
 }
 
 impl Output {
-    pub(crate) fn new(json: bool, quiet: bool, color: Color) -> Self {
-        Self { json, quiet, color: color.is_wanted(), started: std::time::Instant::now() }
+    /// Where the work of the command is more than what it writes, it `outlives_stdout`.
+    pub(crate) fn new(json: bool, quiet: bool, color: Color, outlives_stdout: bool) -> Self {
+        let started = std::time::Instant::now();
+        Self { json, quiet, color: color.is_wanted(), outlives_stdout, started }
     }
 
     /// One line of the result.
     pub(crate) fn result(&self, line: &str) -> Result<(), Failure> {
-        to_stdout(line)
+        self.to_stdout(line)
     }
 
     /// One JSON line of this type, under `--json`.
@@ -49,7 +53,7 @@ impl Output {
         object.insert("time".into(), rfc3339(SystemTime::now()).into());
         let micros = u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX);
         object.insert("mono_us".into(), micros.into());
-        to_stdout(&Value::Object(object).to_string())
+        self.to_stdout(&Value::Object(object).to_string())
     }
 
     /// The last JSON line.
@@ -83,16 +87,15 @@ impl Output {
         }
         to_stderr(&text);
     }
-}
 
-/// Writes a line to stdout and flushes it. A closed pipe is the reader's way to say that it has enough.
-fn to_stdout(line: &str) -> Result<(), Failure> {
-    let mut stdout = io::stdout().lock();
-    match writeln!(stdout, "{line}").and_then(|()| stdout.flush()) {
-        Ok(()) => Ok(()),
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => Err(Failure::new(Exit::Done, PIPE_CLOSED, "")),
-        Err(error) => {
-            Err(Failure::new(Exit::Local, "stdout-failed", format!("cannot write the result: {error}")))
+    /// Writes a line to stdout and flushes it. A closed pipe is the reader's way to say that it has enough.
+    fn to_stdout(&self, line: &str) -> Result<(), Failure> {
+        let mut stdout = io::stdout().lock();
+        let Err(error) = writeln!(stdout, "{line}").and_then(|()| stdout.flush()) else { return Ok(()) };
+        match (error.kind(), self.outlives_stdout) {
+            (ErrorKind::BrokenPipe, true) => Ok(()),
+            (ErrorKind::BrokenPipe, false) => Err(Failure::new(Exit::Done, PIPE_CLOSED, "")),
+            _ => Err(Failure::new(Exit::Local, "stdout-failed", format!("cannot write the result: {error}"))),
         }
     }
 }

@@ -122,6 +122,20 @@ fn people_read_what_happens_and_stdout_has_the_result_only() {
 }
 
 #[test]
+fn a_transfer_goes_on_when_nobody_reads_of_it() {
+    let stage = Stage::new("unheard");
+    let (home, file) = (stage.scratch.path(""), stage.file(b"content"));
+    let (password, folder) = (stage.path("password"), stage.path("in"));
+    let common = ["--json", "--password-file", &password];
+    let start =
+        |first: &[&str]| Process::start_unheard(&home, &stage.arguments(&[first, &common].concat(), &[]));
+    let mut sender = start(&["send", file.to_str().unwrap()]);
+    let mut receiver = start(&["recv", "--yes", "--output", &folder]);
+    assert_eq!((sender.code(), receiver.code()), (Some(0), Some(0)));
+    assert_eq!(stage.content("a file.bin"), b"content");
+}
+
+#[test]
 fn a_password_may_come_from_an_open_file() {
     let stage = Stage::new("fd");
     let sender = stage.send(&stage.file(b"x"), &[]);
