@@ -140,6 +140,7 @@ pub(crate) async fn run(
         refused: 0,
         orders: None,
         file: None,
+        is_keeping: false,
         kept: None,
         called_off: None,
     };
@@ -177,6 +178,8 @@ struct Receiving {
     orders: Option<(Sender<Order>, Task<()>)>,
     /// What is being received.
     file: Option<(String, u64)>,
+    /// Whether it is complete, and about to be kept.
+    is_keeping: bool,
     /// Where it was kept.
     kept: Option<PathBuf>,
     /// Why it was called off here.
@@ -196,7 +199,7 @@ impl Receiving {
                     self.handle.command(Command::Kept).await?;
                 }
                 Happening::Other(Word::Written(Err(failure))) => self.call_off(failure).await?,
-                Happening::Signal(exit) => self.call_off(Failure::signal(exit)).await?,
+                Happening::Signal(exit) => self.signalled(exit).await?,
                 Happening::Ended => return Err(pleach_smol::Stopped.into()),
             }
         }
@@ -205,6 +208,16 @@ impl Receiving {
     async fn call_off(&mut self, failure: Failure) -> Result<(), Failure> {
         self.called_off.get_or_insert(failure);
         Ok(self.handle.command(Command::Cancel).await?)
+    }
+
+    /// Calls it off. Not once the file is being kept: it would be there, and both sides would say that it failed.
+    async fn signalled(&mut self, exit: Exit) -> Result<(), Failure> {
+        if self.is_keeping {
+            self.progress
+                .note("all of it is here; it is only put in its place (another signal ends at once)");
+            return Ok(());
+        }
+        self.call_off(Failure::signal(exit)).await
     }
 
     async fn heard(&mut self, event: Event) -> Result<(), Failure> {
@@ -229,6 +242,7 @@ impl Receiving {
             }
             Event::Complete { .. } => {
                 self.progress.end()?;
+                self.is_keeping = true;
                 self.order(Order::Keep).await;
             }
             Event::Ended(_) => {}
