@@ -112,8 +112,11 @@ impl Target {
         if self.place == Place::Stdout {
             return self.copy_to_stdout().map(|()| self.path);
         }
-        let failed = |error: io::Error| unwritable(&shown(&self.path), &error);
-        mode.apply(&self.file).and_then(|()| self.file.sync_all()).map_err(failed)?;
+        // Some file systems have no modes, or fixed ones: no reason to lose what has come.
+        if let Err(error) = mode.apply(&self.file) {
+            tracing::debug!(%error, "the received file has not the usual mode");
+        }
+        self.file.sync_all().map_err(|error| unwritable(&shown(&self.path), &error))?;
         let path = self.publish()?;
         // The name too should survive a power cut. Where a folder cannot be synced, it may not.
         let _ = File::open(folder_of(&path)).and_then(|folder| folder.sync_all());

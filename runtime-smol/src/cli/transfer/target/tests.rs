@@ -57,6 +57,20 @@ fn a_file_has_its_name_only_when_it_is_whole() {
     assert_eq!(fs::metadata(&path).unwrap().permissions(), usual);
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_file_whose_mode_cannot_be_set_is_kept() {
+    let scratch = Scratch::new("mode");
+    let mut target = Target::create(Place::of(Some(&scratch.0)), &name("a"), Existing::Refuse).unwrap();
+    // As on a file system without modes. Old kernels cannot seal like this.
+    let flags = rustix::fs::MemfdFlags::NOEXEC_SEAL;
+    let Ok(sealed) = rustix::fs::memfd_create("sealed", flags) else { return };
+    target.file = sealed.into();
+    let mode = Mode(rustix::fs::Mode::RWXU);
+    assert!(mode.apply(&target.file).is_err());
+    assert_eq!(target.keep(mode).unwrap(), scratch.0.join("a"));
+}
+
 #[test]
 fn what_is_given_up_leaves_nothing() {
     let scratch = Scratch::new("given-up");
