@@ -111,7 +111,7 @@ pub(crate) async fn run(
     let mode = Mode::usual();
     let place = Place::of(flags.output.as_deref());
     flags.check(&place, output)?;
-    let password = match flags.transfer.password.given(output)? {
+    let password = match flags.transfer.password.given(&signal, output).await? {
         Some(password) => password,
         None if flags.no_input => return Err(password::missing()),
         None => password::ask(&signal, output).await?,

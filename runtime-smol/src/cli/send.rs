@@ -62,7 +62,7 @@ pub(crate) async fn run(
     let (path, name) = (flags.file.clone(), flags.name.clone());
     let opening = smol::unblock(move || Source::open(&path, name.as_deref()));
     let source = signals::unless(&signal, opening).await??;
-    let (password, code) = match flags.transfer.password.given(output)? {
+    let (password, code) = match flags.transfer.password.given(&signal, output).await? {
         Some(password) => (password, None),
         None => {
             let code = words::generate()?;

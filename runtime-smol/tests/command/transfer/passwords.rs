@@ -1,8 +1,11 @@
 //! Who has the password gets the file, if the receiving person wants it.
 
+use std::fs;
+
 use rustix::process::Signal;
 
 use super::{Stage, done, failed};
+use crate::process::Process;
 
 #[test]
 fn a_wrong_password_gets_nothing_is_told_so_and_hurts_nobody() {
@@ -88,6 +91,21 @@ fn who_refused_all_and_waits_no_longer_was_not_unlucky() {
     receiver.json("offer");
     receiver.say(b"no");
     failed(receiver, 4, "refused");
+}
+
+#[test]
+fn a_password_that_does_not_come_can_be_called_off() {
+    let stage = Stage::new("fifo");
+    let (file, fifo) = (stage.file(b"x"), stage.path("fifo"));
+    rustix::fs::mkfifoat(rustix::fs::CWD, &fifo, rustix::fs::Mode::RWXU).unwrap();
+    for first in [&["send", file.to_str().unwrap()][..], &["recv", "--yes"]] {
+        let arguments = [first, &["--json", "--password-file", &fifo]].concat();
+        let process = Process::start(&stage.scratch.path(""), &stage.arguments(&arguments, &[]));
+        // Opens once the other end is: now it is read.
+        let _silent = fs::File::options().write(true).open(&fifo).unwrap();
+        process.signal(Signal::INT);
+        failed(process, 130, "called-off");
+    }
 }
 
 #[test]
