@@ -18,7 +18,7 @@ use smol::{Executor, Task};
 use super::error::{Exit, Failure};
 use super::feed::{self, Feed, Happening};
 use super::output::{Output, escape, to_stderr};
-use super::signals;
+use super::signals::{self, HangUp};
 use super::size::Size;
 use super::transfer::progress::Progress;
 use super::transfer::sink::{self, Order};
@@ -107,7 +107,7 @@ pub(crate) async fn run(
     output: Output,
     executor: Arc<Executor<'static>>,
 ) -> Result<Exit, Failure> {
-    let signal = signals::watch(&executor);
+    let signal = signals::watch(HangUp::Ends, &executor);
     let mode = Mode::usual();
     let place = Place::of(flags.output.as_deref());
     flags.check(&place, output)?;

@@ -18,7 +18,7 @@ use zeroize::Zeroizing;
 use super::error::{Exit, Failure};
 use super::feed::{self, Feed, Happening};
 use super::output::{Output, escape};
-use super::signals;
+use super::signals::{self, HangUp};
 use super::transfer::progress::Progress;
 use super::transfer::source::{self, Source};
 use super::transfer::{SECURE_PORT, TICK, Waiting, failure, words};
@@ -58,7 +58,7 @@ pub(crate) async fn run(
     output: Output,
     executor: Arc<Executor<'static>>,
 ) -> Result<Exit, Failure> {
-    let signal = signals::watch(&executor);
+    let signal = signals::watch(HangUp::Ends, &executor);
     let (path, name) = (flags.file.clone(), flags.name.clone());
     let opening = smol::unblock(move || Source::open(&path, name.as_deref()));
     let source = signals::unless(&signal, opening).await??;

@@ -73,6 +73,16 @@ fn a_node_goes_on_when_nobody_reads_what_arrives() {
 }
 
 #[test]
+fn hup_changes_nothing_for_a_node() {
+    let scratch = Scratch::new("node-hup");
+    let mut node = Process::node(&scratch.path(""), "data", &LOOPBACK);
+    node.note("listening on ");
+    node.signal(Signal::HUP);
+    node.logged("there is nothing to reload");
+    assert_eq!(node.terminate(), Some(0));
+}
+
+#[test]
 fn a_data_directory_belongs_to_one_process() {
     let scratch = Scratch::new("one-process");
     let home = scratch.path("");

@@ -123,6 +123,12 @@ impl Process {
         }
     }
 
+    /// Waits for a line of stderr that contains this.
+    pub(crate) fn logged(&self, part: &str) {
+        let mut lines = std::iter::from_fn(|| self.stderr.recv_timeout(PATIENCE).ok());
+        assert!(lines.any(|line| line.contains(part)), "no {part:?} on stderr");
+    }
+
     /// Waits for a JSON line of this type.
     pub(crate) fn json(&self, kind: &str) -> Value {
         self.json_with(|line| line["type"] == kind)

@@ -33,6 +33,18 @@ fn a_relay_goes_on_when_nobody_reads_what_it_does() {
 }
 
 #[test]
+fn hup_changes_nothing_for_a_relay() {
+    let scratch = Scratch::new("relay-hup");
+    let mut relay = Process::start(&scratch.path(""), &FREE);
+    relay.note("secure port on ");
+    for _ in 0..2 {
+        relay.signal(Signal::HUP);
+        relay.logged("there is nothing to reload");
+    }
+    assert_eq!(relay.terminate(), Some(0));
+}
+
+#[test]
 fn a_port_in_use_is_one_clear_sentence() {
     let scratch = Scratch::new("relay-port");
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();

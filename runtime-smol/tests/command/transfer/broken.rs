@@ -60,7 +60,7 @@ fn a_receiver_that_dies_in_the_middle_fails_the_sender() {
 
 #[test]
 fn a_sender_that_is_called_off_says_so() {
-    for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
+    for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 129)] {
         let (stage, sender, receiver) = in_the_middle("sender-called-off");
         sender.signal(signal);
         receiver.signal(Signal::CONT);
@@ -72,7 +72,7 @@ fn a_sender_that_is_called_off_says_so() {
 
 #[test]
 fn a_receiver_that_is_called_off_says_so() {
-    for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
+    for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 129)] {
         let (stage, sender, receiver) = in_the_middle("receiver-called-off");
         receiver.signal(signal);
         receiver.signal(Signal::CONT);
@@ -90,6 +90,22 @@ fn a_file_that_shrinks_while_it_is_sent_fails_both() {
     failed(sender, 7, "file-changed");
     failed(receiver, 8, "cancelled");
     assert!(stage.received().is_empty(), "{:?}", stage.received());
+}
+
+#[test]
+fn who_is_told_to_outlive_its_terminal_does() {
+    let stage = Stage::new("nohup");
+    let (password, folder) = (stage.path("password"), stage.path("in"));
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", "trap '' HUP; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_pleach")]);
+    let first = ["recv", "--json", "--yes", "--password-file", &password, "--output", &folder];
+    command.args(stage.arguments(&first, &[])).env_clear();
+    let receiver = Process::spawn(&mut command);
+    receiver.stage("wait-peer");
+    receiver.signal(Signal::HUP);
+    let sender = stage.send(&stage.file(b"content"), &[]);
+    done(receiver);
+    done(sender);
 }
 
 /// A sender and a receiver of whom neither has the password of the other.
