@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::io::{self, ErrorKind, IsTerminal, Write};
+use std::path::Path;
 use std::time::SystemTime;
 
 use serde_json::{Map, Value, json};
@@ -34,7 +35,13 @@ impl Output {
 
     /// One line of the result.
     pub(crate) fn result(&self, line: &str) -> Result<(), Failure> {
-        self.to_stdout(line)
+        self.to_stdout(line.as_bytes())
+    }
+
+    /// A path as the result: for programs as it is, for people so that it cannot deceive them.
+    pub(crate) fn path(&self, path: &Path) -> Result<(), Failure> {
+        let bytes = path.as_os_str().as_encoded_bytes();
+        if io::stdout().is_terminal() { self.result(&escape(bytes)) } else { self.to_stdout(bytes) }
     }
 
     /// One JSON line of this type, under `--json`.
@@ -53,7 +60,7 @@ impl Output {
         object.insert("time".into(), rfc3339(SystemTime::now()).into());
         let micros = u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX);
         object.insert("mono_us".into(), micros.into());
-        self.to_stdout(&Value::Object(object).to_string())
+        self.to_stdout(Value::Object(object).to_string().as_bytes())
     }
 
     /// The last JSON line.
@@ -89,9 +96,10 @@ impl Output {
     }
 
     /// Writes a line to stdout and flushes it. A closed pipe is the reader's way to say that it has enough.
-    fn to_stdout(&self, line: &str) -> Result<(), Failure> {
+    fn to_stdout(&self, line: &[u8]) -> Result<(), Failure> {
         let mut stdout = io::stdout().lock();
-        let Err(error) = writeln!(stdout, "{line}").and_then(|()| stdout.flush()) else { return Ok(()) };
+        let written = stdout.write_all(&[line, b"\n"].concat()).and_then(|()| stdout.flush());
+        let Err(error) = written else { return Ok(()) };
         match (error.kind(), self.outlives_stdout) {
             (ErrorKind::BrokenPipe, true) => Ok(()),
             (ErrorKind::BrokenPipe, false) => Err(Failure::new(Exit::Done, PIPE_CLOSED, "")),
@@ -152,6 +160,11 @@ pub(crate) fn escape(bytes: &[u8]) -> String {
         }
     }
     text
+}
+
+/// A path as JSON takes it: JSON escapes by itself what is dangerous in a line. One that is no UTF-8 as people see it.
+pub(crate) fn path_in_json(path: &Path) -> String {
+    path.to_str().map_or_else(|| escape(path.as_os_str().as_encoded_bytes()), str::to_owned)
 }
 
 fn is_harmless(character: char) -> bool {

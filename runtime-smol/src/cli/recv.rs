@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_channel::{Receiver, Sender};
@@ -17,7 +17,7 @@ use smol::{Executor, Task};
 
 use super::error::{Exit, Failure};
 use super::feed::{self, Feed, Happening};
-use super::output::{Output, escape, to_stderr};
+use super::output::{Output, escape, path_in_json, to_stderr};
 use super::signals::{self, HangUp};
 use super::size::Size;
 use super::transfer::progress::Progress;
@@ -354,7 +354,8 @@ impl Receiving {
             Err(failure) => return self.call_off(failure).await,
         };
         let path = target.shown();
-        self.output.json("file", json!({"name": sender_name, "bytes": size, "path": path}))?;
+        self.output
+            .json("file", json!({"name": sender_name, "bytes": size, "path": path_in_json(target.path())}))?;
         let title = if path == sender_name { path.clone() } else { format!("{sender_name} as {path}") };
         self.progress.note(&format!("receiving {title}, {}", indicatif::HumanBytes(size)));
         self.progress.begin("receiving", size);
@@ -394,14 +395,15 @@ impl Receiving {
         Err(failure)
     }
 
-    fn done(&self, path: &std::path::Path) -> Result<Exit, Failure> {
-        let path = escape(path.as_os_str().as_encoded_bytes());
+    fn done(&self, path: &Path) -> Result<Exit, Failure> {
         let (name, bytes) = self.file.clone().unwrap_or_default();
-        self.progress.note(&format!("received {path}: {}; it is verified", self.progress.summary()));
+        let (shown, summary) = (escape(path.as_os_str().as_encoded_bytes()), self.progress.summary());
+        self.progress.note(&format!("received {shown}: {summary}; it is verified"));
         if !self.output.json && self.place != Place::Stdout {
-            self.output.result(&path)?;
+            self.output.path(path)?;
         }
-        self.output.end(Exit::Done, None, json!({"name": name, "path": path, "bytes": bytes}))?;
+        let summary = json!({"name": name, "path": path_in_json(path), "bytes": bytes});
+        self.output.end(Exit::Done, None, summary)?;
         Ok(Exit::Done)
     }
 

@@ -102,6 +102,11 @@ impl Target {
         if self.place == Place::Stdout { "stdout".into() } else { shown(&self.path) }
     }
 
+    /// Its place.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Adds content. Blocks.
     pub(crate) fn write(&mut self, piece: &[u8]) -> Result<(), Failure> {
         self.file.write_all(piece).map_err(|error| unwritable(&self.shown(), &error))
