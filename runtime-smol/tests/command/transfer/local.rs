@@ -107,8 +107,13 @@ fn nothing_is_overwritten_unless_asked_for() {
     assert_eq!((stage.content("a file.bin"), stage.received().len()), (b"old".to_vec(), 1));
 
     let sender = stage.send(&stage.file(b"new"), &[]);
-    let end = done(stage.recv_as("password", &["--yes", "--rename"]));
-    assert_eq!(end["summary"]["path"], stage.path("in/a file (1).bin"));
+    let receiver = stage.recv_as("password", &["--yes", "--rename"]);
+    let (file, end) = (receiver.json("file"), done(receiver));
+    let numbered = stage.path("in/a file (1).bin");
+    assert_eq!(
+        (&file["path"], &end["summary"]["path"]),
+        (&numbered.as_str().into(), &numbered.as_str().into())
+    );
     done(sender);
     let sender = stage.send(&stage.file(b"newer"), &[]);
     done(stage.recv_as("password", &["--yes", "--force"]));

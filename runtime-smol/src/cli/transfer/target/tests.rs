@@ -97,6 +97,44 @@ fn nothing_is_overwritten_unless_asked_for() {
 }
 
 #[test]
+fn the_place_that_is_announced_is_the_one_that_is_kept_unless_it_is_taken_meanwhile() {
+    let scratch = Scratch::new("announced");
+    let create = || Target::create(Place::of(Some(&scratch.0)), &name("a.b"), Existing::KeepBoth).unwrap();
+    for number in ["a.b", "a (1).b", "a (2).b"] {
+        let target = create();
+        assert_eq!(target.shown(), shown(&scratch.0.join(number)));
+        assert_eq!(target.keep(Mode::usual()).unwrap(), scratch.0.join(number));
+    }
+    let (one, other) = (create(), create());
+    assert_eq!(one.keep(Mode::usual()).unwrap(), scratch.0.join("a (3).b"));
+    assert_eq!(other.keep(Mode::usual()).unwrap(), scratch.0.join("a (4).b"));
+}
+
+#[test]
+fn a_name_makes_room_for_its_number() {
+    let numbered = |name: &str| numbered(Path::new(name), 12).into_os_string().into_string().unwrap();
+    let long = |text: &str, count: usize| text.repeat(count);
+    assert_eq!(numbered("f/a.tar.gz"), "f/a.tar (12).gz");
+    assert_eq!(numbered(".hidden"), ".hidden (12)");
+    assert_eq!(numbered(&format!("{}.txt", long("a", 251))), format!("{} (12).txt", long("a", 246)));
+    assert_eq!(numbered(&long("a", 255)), format!("{} (12)", long("a", 250)));
+    // Letters stay whole.
+    assert_eq!(
+        numbered(&format!("{}.txt", long("\u{4e16}", 83))),
+        format!("{} (12).txt", long("\u{4e16}", 82))
+    );
+    // So long, it is no extension.
+    assert_eq!(numbered(&format!("a.{}", long("b", 253))), format!("a.{} (12)", long("b", 248)));
+    let scratch = Scratch::new("long");
+    for _ in 0..2 {
+        let name = name(&format!("{}.txt", long("a", 251)));
+        let target = Target::create(Place::of(Some(&scratch.0)), &name, Existing::KeepBoth).unwrap();
+        target.keep(Mode::usual()).unwrap();
+    }
+    assert_eq!(scratch.files().len(), 2);
+}
+
+#[test]
 fn who_comes_first_keeps_the_name() {
     let scratch = Scratch::new("race");
     let target = Target::create(Place::of(Some(&scratch.0)), &name("a"), Existing::Refuse).unwrap();
