@@ -1,7 +1,7 @@
 //! Where the received file goes: under a temporary name beside its place, until all of it has come and was verified.
 
 use std::ffi::{OsStr, OsString};
-use std::fs::{self, File};
+use std::fs::{self, File, Metadata};
 use std::io::{self, ErrorKind, Seek, Write};
 use std::path::{Path, PathBuf};
 
@@ -220,15 +220,21 @@ fn check_folder(folder: &Path) -> Result<(), Failure> {
 }
 
 fn check_free(path: &Path, existing: Existing) -> Result<(), Failure> {
-    match (path.symlink_metadata(), existing) {
-        (Ok(found), Existing::Replace) if found.is_dir() => {
-            let what = format!("{} is a folder, and is not overwritten", shown(path));
-            Err(Failure::new(Exit::Local, "file-exists", what).hint("choose another name: --output PATH"))
-        }
-        (Ok(_), Existing::Refuse) => Err(exists(path)),
-        // What else is wrong with it shows when the file is created.
-        (Ok(_) | Err(_), _) => Ok(()),
+    let found = path.symlink_metadata();
+    // What else is wrong with it shows when the file is created.
+    let (Ok(kind), Existing::Refuse | Existing::Replace) = (&found, existing) else { return Ok(()) };
+    if kind.is_dir() {
+        let what = format!("{} is a folder, and is not overwritten", shown(path));
+        return Err(Failure::new(Exit::Local, "file-exists", what).hint("choose another name: --output PATH"));
     }
+    // A link is replaced itself; but who names one that leads to a device means the device.
+    let is_special = |kind: &Metadata| !kind.is_file() && !kind.is_dir() && !kind.is_symlink();
+    if [found, path.metadata()].iter().flatten().any(is_special) {
+        let what = format!("{} is a device or a pipe, and is not overwritten", shown(path));
+        return Err(Failure::new(Exit::Local, "is-no-file", what)
+            .hint("choose another name: --output PATH; or pass the file on: --output -"));
+    }
+    if existing == Existing::Refuse { Err(exists(path)) } else { Ok(()) }
 }
 
 fn exists(path: &Path) -> Failure {

@@ -134,6 +134,24 @@ fn a_name_makes_room_for_its_number() {
     assert_eq!(scratch.files().len(), 2);
 }
 
+#[cfg(unix)]
+#[test]
+fn what_is_no_file_is_never_replaced() {
+    let scratch = Scratch::new("special");
+    let (special, link) = (scratch.0.join("a.tar.gz"), scratch.0.join("link"));
+    rustix::fs::mkfifoat(rustix::fs::CWD, &special, rustix::fs::Mode::RWXU).unwrap();
+    std::os::unix::fs::symlink(&special, &link).unwrap();
+    for existing in [Existing::Refuse, Existing::Replace] {
+        for place in [&special, &link] {
+            let refused = Place::File(place.clone()).check(existing).unwrap_err();
+            assert_eq!((refused.code, refused.exit), ("is-no-file", Exit::Local));
+            assert!(refused.hint.unwrap().contains("--output -"));
+        }
+        assert_eq!(receive(&scratch.0, existing).unwrap_err().code, "is-no-file");
+    }
+    assert_eq!(receive(&scratch.0, Existing::KeepBoth).unwrap(), scratch.0.join("a.tar (1).gz"));
+}
+
 #[test]
 fn who_comes_first_keeps_the_name() {
     let scratch = Scratch::new("race");
