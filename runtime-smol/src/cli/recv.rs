@@ -99,6 +99,8 @@ enum Question {
     Open(Uid),
     /// The sender is gone; the question is still on the screen.
     Void,
+    /// Whether to keep what it sends. It comes meanwhile, so that nobody has to wait.
+    File,
 }
 
 /// Receives a file.
@@ -139,6 +141,8 @@ pub(crate) async fn run(
         accepted: None,
         refused: 0,
         orders: None,
+        is_wanted: false,
+        is_complete: false,
         file: None,
         is_keeping: false,
         kept: None,
@@ -176,9 +180,13 @@ struct Receiving {
     refused: u64,
     /// To the task that writes, and the task.
     orders: Option<(Sender<Order>, Task<()>)>,
+    /// Whether the person wants what is being received.
+    is_wanted: bool,
+    /// Whether all of it has come.
+    is_complete: bool,
     /// What is being received.
     file: Option<(String, u64)>,
-    /// Whether it is complete, and about to be kept.
+    /// Whether it is about to be kept.
     is_keeping: bool,
     /// Where it was kept.
     kept: Option<PathBuf>,
@@ -242,8 +250,11 @@ impl Receiving {
             }
             Event::Complete { .. } => {
                 self.progress.end()?;
-                self.is_keeping = true;
-                self.order(Order::Keep).await;
+                self.is_complete = true;
+                if self.question == Question::File {
+                    self.progress.note("\nall of it is here; the sender waits a while for your answer [y/N]");
+                }
+                self.keep().await;
             }
             Event::Ended(_) => {}
         }
@@ -298,7 +309,13 @@ impl Receiving {
         }
         self.question = Question::Open(server);
         self.progress.pause();
-        to_stderr(&format!("{identity} has the password. Receive its file? [y/N] "));
+        self.put(&format!("{identity} has the password. See what it sends? [y/N] "));
+        Ok(())
+    }
+
+    /// Puts a question to the person.
+    fn put(&self, question: &str) {
+        to_stderr(question);
         let words = self.words.clone();
         let asking = async move {
             let answer = smol::unblock(read_answer).await;
@@ -306,7 +323,6 @@ impl Receiving {
             let _ = words.send(Word::Answer(answer)).await;
         };
         self.executor.spawn(asking).detach();
-        Ok(())
     }
 
     async fn answered(&mut self, answer: Option<bool>) -> Result<(), Failure> {
@@ -319,6 +335,17 @@ impl Receiving {
             }
             (Question::Open(server), Some(true)) => return self.accept(server).await,
             (Question::Open(server), Some(false)) => server,
+            (Question::File, Some(true)) => {
+                self.is_wanted = true;
+                self.progress.show();
+                self.keep().await;
+                return Ok(());
+            }
+            (Question::File, Some(false)) => {
+                let what = "the file was refused, and nothing of it is kept";
+                let failure = Failure::new(Exit::Authentication, "refused", what);
+                return self.call_off(failure.hint("to receive from another sender, start again")).await;
+            }
             (Question::Void | Question::None, Some(_)) => return self.ask().await,
         };
         self.refused += 1;
@@ -349,6 +376,15 @@ impl Receiving {
     async fn file(&mut self, name: &Name, size: u64) -> Result<(), Failure> {
         let (place, name, existing) = (self.place.clone(), name.clone(), self.flags.existing());
         let sender_name = escape(name.as_bytes());
+        if self.flags.yes && matches!(place, Place::Folder(_)) && name.as_bytes().starts_with(b".") {
+            let what = format!(
+                "the sender calls the file {sender_name}, which would hide it or configure something"
+            );
+            let failure = Failure::new(Exit::Authentication, "hidden-name", what);
+            return self
+                .call_off(failure.hint("name it yourself: --output PATH; or be asked: without --yes"))
+                .await;
+        }
         let target = match smol::unblock(move || Target::create(place, &name, existing)).await {
             Ok(target) => target,
             Err(failure) => return self.call_off(failure).await,
@@ -357,13 +393,29 @@ impl Receiving {
         self.output
             .json("file", json!({"name": sender_name, "bytes": size, "path": path_in_json(target.path())}))?;
         let title = if path == sender_name { path.clone() } else { format!("{sender_name} as {path}") };
-        self.progress.note(&format!("receiving {title}, {}", indicatif::HumanBytes(size)));
+        let title = format!("{title}, {}", indicatif::HumanBytes(size));
+        self.is_wanted = self.flags.yes;
+        if self.is_wanted {
+            self.progress.note(&format!("receiving {title}"));
+        } else {
+            self.question = Question::File;
+            self.progress.hide();
+            self.put(&format!("Receive {title}? [y/N] "));
+        }
         self.progress.begin("receiving", size);
         let (orders, for_writer) = async_channel::unbounded();
         let writing = write(target, for_writer, self.mode, self.handle.clone(), self.words.clone());
         self.orders = Some((orders, self.executor.spawn(writing)));
         self.file = Some((sender_name, size));
         Ok(())
+    }
+
+    /// Keeps the file, once it is complete and wanted.
+    async fn keep(&mut self) {
+        if self.is_complete && self.is_wanted {
+            self.is_keeping = true;
+            self.order(Order::Keep).await;
+        }
     }
 
     async fn order(&self, order: Order) {
@@ -382,6 +434,10 @@ impl Receiving {
     }
 
     fn conclude(mut self, ended: Result<(), client::Failure>) -> Result<Exit, Failure> {
+        if self.question != Question::None {
+            // Its line is not ended.
+            to_stderr("\n");
+        }
         let failure = match (ended, self.kept.take(), self.called_off.take()) {
             // What came after that does not change that it is here and whole.
             (_, Some(path), _) => return self.done(&path),

@@ -5,7 +5,7 @@ use std::io::{self, PipeReader, Read};
 
 use rustix::process::Signal;
 
-use super::{Stage, done, failed};
+use super::{Stage, accept, done, failed};
 use crate::process::Process;
 
 /// A transfer that stands in the middle: the receiver is stopped, and all buffers on the way are full or filling.
@@ -156,8 +156,7 @@ fn a_sender_that_dies_while_the_person_thinks_is_forgotten() {
     let sender = stage.send(&stage.file(b"second"), &[]);
     // The first answer is to the question that is void.
     receiver.say(b"y");
-    receiver.json("offer");
-    receiver.say(b"y");
+    accept(&mut receiver);
     done(receiver);
     done(sender);
     assert_eq!(stage.content("a file.bin"), b"second");

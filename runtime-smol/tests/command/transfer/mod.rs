@@ -94,6 +94,14 @@ impl Stage {
     }
 }
 
+/// The person at this receiver is asked about a sender, then about its file, and wants both.
+fn accept(receiver: &mut Process) {
+    receiver.json("offer");
+    receiver.say(b"y");
+    receiver.json("file");
+    receiver.say(b"Yes");
+}
+
 /// Waits until it ends, with success, and gives its last line.
 fn done(mut process: Process) -> Value {
     let end = process.json("end");
