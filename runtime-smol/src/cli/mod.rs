@@ -23,10 +23,11 @@ mod signals;
 mod size;
 mod transfer;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use serde_json::{Value, json};
 use smol::Executor;
 
@@ -84,11 +85,7 @@ pub(crate) fn main() -> ExitCode {
     end_on_panic();
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
-        Err(error) => {
-            // Help and version go to stdout with code 0; a closed pipe is none of our business.
-            let _ = error.print();
-            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(Exit::Usage.code()));
-        }
+        Err(error) => return not_run(&error).into(),
     };
     let (is_service, is_transfer) = match arguments.command {
         Command::Node(_) | Command::Relay(_) => (true, false),
@@ -114,6 +111,30 @@ pub(crate) fn main() -> ExitCode {
     };
     leave::clean_up();
     exit.into()
+}
+
+/// Says why no command runs: help or the version was asked for, or the command line is wrong.
+fn not_run(error: &clap::Error) -> Exit {
+    // A closed pipe is none of our business.
+    let _ = error.print();
+    if !error.use_stderr() {
+        return Exit::Done;
+    }
+    let words: Vec<OsString> = std::env::args_os().skip(1).take_while(|word| word != "--").collect();
+    if words.iter().any(|word| word == "--json") {
+        let known = Arguments::command();
+        let command = words.iter().find_map(|word| Some(known.find_subcommand(word)?.get_name()));
+        let text = error.to_string();
+        let (what, _) = text.split_once("\n\n").unwrap_or((&text, ""));
+        let what: Vec<&str> = what.trim_start_matches("error: ").split_whitespace().collect();
+        let help = command.map_or_else(|| "pleach --help".into(), |name| format!("pleach {name} --help"));
+        let failure = Failure::new(Exit::Usage, "usage", what.join(" ")).hint(help);
+        let output = Output::new(true, true, Color::Never, false);
+        let _ = output
+            .json("start", json!({"command": command}))
+            .and_then(|()| output.end(failure.exit, Some(&failure), Value::Null));
+    }
+    Exit::Usage
 }
 
 fn run(command: Command, output: Output) -> Result<Exit, Failure> {

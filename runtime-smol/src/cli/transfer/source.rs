@@ -148,8 +148,11 @@ fn is_compressible(file: &mut File, size: u64) -> io::Result<bool> {
 }
 
 fn unreadable(shown: &str, error: &io::Error) -> Failure {
-    let code = if error.kind() == io::ErrorKind::NotFound { "no-such-file" } else { "file-unreadable" };
-    Failure::new(Exit::Local, code, format!("cannot read {shown}: {error}"))
+    let (code, hint) = match error.kind() {
+        io::ErrorKind::NotFound => ("no-such-file", "check the spelling, and the folder you are in"),
+        _ => ("file-unreadable", "check the permissions of the file and of the folders above it"),
+    };
+    Failure::new(Exit::Local, code, format!("cannot read {shown}: {error}")).hint(hint)
 }
 
 /// Keeps what comes from stdin in a file without a name.

@@ -244,6 +244,7 @@ fn exists(path: &Path) -> Failure {
 
 fn unwritable(shown: &str, error: &io::Error) -> Failure {
     Failure::new(Exit::Local, "file-unwritable", format!("cannot write {shown}: {error}"))
+        .hint("check the space and the permissions there, or choose another place: --output PATH")
 }
 
 fn shown(path: &Path) -> String {

@@ -30,9 +30,7 @@ fn what_cannot_be_sent_is_named_with_the_way_out() {
     fails_alone(&scratch, &["send", &file, "--name", "../x"], 2, "bad-name", "--name NAME");
     fails_alone(&scratch, &["send", &name], 2, "bad-name", "--name NAME");
     fails_alone(&scratch, &["send", "-"], 2, "no-name", "--name NAME");
-    let missing = run(&scratch.path(""), &["send", &path("nothing")]);
-    assert_eq!(missing.status.code(), Some(7));
-    assert!(text(&missing.stderr).contains("[no-such-file]"));
+    fails_alone(&scratch, &["send", &path("nothing")], 7, "no-such-file", "check the spelling");
     let no_password = run(&scratch.path(""), &["send", &file, "--password-file", &empty]);
     assert_eq!(no_password.status.code(), Some(2));
     assert!(text(&no_password.stderr).contains("[password-empty]"));

@@ -71,6 +71,14 @@ fn a_file_whose_mode_cannot_be_set_is_kept() {
     assert_eq!(target.keep(mode).unwrap(), scratch.0.join("a"));
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn what_cannot_be_written_is_named_with_the_way_out() {
+    let failure = Target::create(Place::File("/proc/a".into()), &name("a"), Existing::Refuse).unwrap_err();
+    assert_eq!((failure.code, failure.exit), ("file-unwritable", Exit::Local));
+    assert!(failure.hint.unwrap().contains("--output PATH"));
+}
+
 #[test]
 fn what_is_given_up_leaves_nothing() {
     let scratch = Scratch::new("given-up");
