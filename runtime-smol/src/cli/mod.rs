@@ -102,10 +102,8 @@ pub(crate) fn main() -> ExitCode {
         Err(failure) if failure.code == output::PIPE_CLOSED => Exit::Done,
         Err(failure) => {
             output.error(failure);
-            if output.end(failure.exit, Some(failure), Value::Null).is_err() {
-                // Nobody reads the end either.
-                return failure.exit.into();
-            }
+            // Perhaps nobody reads the end either.
+            let _ = output.end(failure.exit, Some(failure), Value::Null);
             failure.exit
         }
     };
@@ -138,26 +136,24 @@ fn not_run(error: &clap::Error) -> Exit {
 }
 
 fn run(command: Command, output: Output) -> Result<Exit, Failure> {
+    let start = |name: &str| output.json("start", json!({"command": name}));
     match command {
-        Command::Id(command) => {
-            output.json("start", json!({"command": "id"}))?;
-            id::run(command, output)
-        }
+        Command::Id(command) => start("id").and_then(|()| id::run(command, output)),
         Command::Node(flags) => {
-            output.json("start", json!({"command": "node"}))?;
+            start("node")?;
             let settings = flags.settle()?;
             on_all_cores(|executor| node::run(settings, output, executor))
         }
         Command::Send(flags) => {
-            output.json("start", json!({"command": "send"}))?;
+            start("send")?;
             on_all_cores(|executor| send::run(flags, output, executor))
         }
         Command::Recv(flags) => {
-            output.json("start", json!({"command": "recv"}))?;
+            start("recv")?;
             on_all_cores(|executor| recv::run(flags, output, executor))
         }
         Command::Relay(flags) => {
-            output.json("start", json!({"command": "relay"}))?;
+            start("relay")?;
             on_all_cores(|executor| relay::run(flags, output, executor))
         }
         Command::Local(flags) => on_all_cores(|executor| local::run(flags, output, executor)),

@@ -35,13 +35,13 @@ impl Output {
 
     /// One line of the result.
     pub(crate) fn result(&self, line: &str) -> Result<(), Failure> {
-        self.to_stdout(line.as_bytes())
+        self.write(line.as_bytes())
     }
 
     /// A path as the result: for programs as it is, for people so that it cannot deceive them.
     pub(crate) fn path(&self, path: &Path) -> Result<(), Failure> {
         let bytes = path.as_os_str().as_encoded_bytes();
-        if io::stdout().is_terminal() { self.result(&escape(bytes)) } else { self.to_stdout(bytes) }
+        if io::stdout().is_terminal() { self.result(&escape(bytes)) } else { self.write(bytes) }
     }
 
     /// One JSON line of this type, under `--json`.
@@ -60,7 +60,7 @@ impl Output {
         object.insert("time".into(), rfc3339(SystemTime::now()).into());
         let micros = u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX);
         object.insert("mono_us".into(), micros.into());
-        self.to_stdout(Value::Object(object).to_string().as_bytes())
+        self.write(Value::Object(object).to_string().as_bytes())
     }
 
     /// The last JSON line.
@@ -96,7 +96,7 @@ impl Output {
     }
 
     /// Writes a line to stdout and flushes it. A closed pipe is the reader's way to say that it has enough.
-    fn to_stdout(&self, line: &[u8]) -> Result<(), Failure> {
+    fn write(&self, line: &[u8]) -> Result<(), Failure> {
         let mut stdout = io::stdout().lock();
         let written = stdout.write_all(&[line, b"\n"].concat()).and_then(|()| stdout.flush());
         let Err(error) = written else { return Ok(()) };

@@ -36,7 +36,7 @@ pub(crate) struct Flags {
     /// [default: this folder, under the sender's name]
     #[arg(short, long, value_name = "PATH")]
     output: Option<PathBuf>,
-    /// Receive without asking
+    /// Receive without asking. A name that begins with a dot is then only taken from --output
     #[arg(short, long)]
     yes: bool,
     /// Overwrite a file that is there
@@ -149,11 +149,7 @@ pub(crate) async fn run(
         called_off: None,
     };
     let ended = receiving.run(&feed).await;
-    // Nobody listens any more: what the tasks still have to say is of no use.
-    drop(feed);
-    // The runtime ends once the last bytes have left; what was half written is removed meanwhile.
-    handle.end();
-    task.await;
+    feed.close(task).await;
     receiving.stop_writing().await;
     receiving.conclude(ended?)
 }
@@ -262,19 +258,9 @@ impl Receiving {
     }
 
     fn stage(&mut self, stage: Stage) -> Result<(), Failure> {
+        self.flags.transfer.stage(stage, &mut self.waiting, &self.progress)?;
         if stage == Stage::WaitPeer {
-            self.waiting.begin();
-        } else if stage > Stage::Authenticate {
-            self.waiting.end();
-            self.progress.pause();
-        }
-        self.progress.stage(stage)?;
-        match stage {
-            Stage::Connect => {
-                self.progress.note(&format!("connecting to the relay {}", self.flags.transfer.relay.place()));
-            }
-            Stage::WaitPeer => self.tick(),
-            _ => {}
+            self.tick();
         }
         Ok(())
     }

@@ -124,9 +124,7 @@ pub(crate) async fn run(
             }
         }
     }
-    // The runtime ends once the last bytes have left.
-    handle.end();
-    task.await;
+    feed.close(task).await;
     output.end(Exit::Done, None, Value::Null)?;
     Ok(Exit::Done)
 }

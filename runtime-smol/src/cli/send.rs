@@ -96,11 +96,7 @@ pub(crate) async fn run(
     };
     executor.spawn(feed::every(TICK, || Word::Tick, feed.sender())).detach();
     let ended = sending.run(&feed).await;
-    // Nobody listens any more: what the tasks still have to say is of no use.
-    drop(feed);
-    // The runtime ends once the last bytes have left.
-    handle.end();
-    task.await;
+    feed.close(task).await;
     sending.conclude(ended?)
 }
 
@@ -212,17 +208,8 @@ impl Sending {
     }
 
     fn stage(&mut self, stage: Stage) -> Result<(), Failure> {
-        if stage == Stage::WaitPeer {
-            self.waiting.begin();
-        } else if stage > Stage::Authenticate {
-            self.waiting.end();
-            self.progress.pause();
-        }
-        self.progress.stage(stage)?;
+        self.flags.transfer.stage(stage, &mut self.waiting, &self.progress)?;
         match stage {
-            Stage::Connect => {
-                self.progress.note(&format!("connecting to the relay {}", self.flags.transfer.relay.place()));
-            }
             Stage::WaitPeer => {
                 self.say_code()?;
                 self.tick();
@@ -232,7 +219,7 @@ impl Sending {
                 self.progress.end()?;
                 self.progress.note("all is sent; the other side checks it");
             }
-            Stage::Authenticate | Stage::Confirm | Stage::Meet | Stage::Finish => {}
+            Stage::Connect | Stage::Authenticate | Stage::Confirm | Stage::Meet | Stage::Finish => {}
         }
         Ok(())
     }

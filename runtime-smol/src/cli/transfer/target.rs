@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 
 use pleach_core::bob::Name;
 
-use super::temporary;
 use crate::cli::error::{Exit, Failure};
 use crate::cli::leave::Temporary;
 use crate::cli::output::escape;
@@ -98,7 +97,7 @@ impl Target {
             }
         };
         let (file, temporary) =
-            temporary::create(&folder).map_err(|error| unwritable(&shown(&folder), &error))?;
+            Temporary::create(&folder).map_err(|error| unwritable(&shown(&folder), &error))?;
         let path = numbered(&wanted, number);
         Ok(Self { file, temporary, place, wanted, number, path, existing })
     }
