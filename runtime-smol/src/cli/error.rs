@@ -26,6 +26,8 @@ pub(crate) enum Exit {
     Cancelled = 8,
     /// A bug.
     Bug = 101,
+    /// Ended by SIGHUP.
+    HungUp = 129,
     /// Ended by SIGINT.
     Interrupted = 130,
     /// Ended by SIGTERM.
@@ -34,7 +36,7 @@ pub(crate) enum Exit {
 
 impl Exit {
     /// All codes, in order.
-    pub(crate) const ALL: [Self; 12] = [
+    pub(crate) const ALL: [Self; 13] = [
         Self::Done,
         Self::Failed,
         Self::Usage,
@@ -45,6 +47,7 @@ impl Exit {
         Self::Local,
         Self::Cancelled,
         Self::Bug,
+        Self::HungUp,
         Self::Interrupted,
         Self::Terminated,
     ];
@@ -65,6 +68,7 @@ impl Exit {
             Self::Local => "a local file, directory or permission",
             Self::Cancelled => "the peer called it off",
             Self::Bug => "a bug in pleach",
+            Self::HungUp => "ended by SIGHUP",
             Self::Interrupted => "ended by SIGINT",
             Self::Terminated => "ended by SIGTERM",
         }

@@ -58,6 +58,15 @@ impl<N: LinkMachine, O> Feed<N, O> {
         self.sender.clone()
     }
 
+    /// Nobody listens any more. Waits for the runtime, which ends once the last bytes have left.
+    pub(crate) async fn close(self, runtime: Task<()>) {
+        let handle = self.handle.clone();
+        // What the tasks still have to say is of no use, and none may wait to say it.
+        drop(self);
+        handle.end();
+        runtime.await;
+    }
+
     /// The next thing that happens. No source can keep the others from being heard.
     pub(crate) async fn next(&self) -> Happening<N::Event, O> {
         let event = async { self.handle.event().await.map_or(Happening::Ended, Happening::Event) };

@@ -1,9 +1,13 @@
 //! Leaving at once, from any thread, without leaving temporary files behind.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process;
 use std::sync::{Mutex, PoisonError};
+
+use getrandom::SysRng;
+use rand_core::TryRng;
 
 use super::error::Exit;
 
@@ -31,6 +35,17 @@ pub(crate) fn clean_up() {
 pub(crate) struct Temporary(PathBuf);
 
 impl Temporary {
+    /// Creates a file in `folder` that nobody else can read, under a name that nobody can foresee.
+    pub(crate) fn create(folder: &Path) -> io::Result<(File, Self)> {
+        let number = SysRng.try_next_u64().map_err(io::Error::other)?;
+        let path = folder.join(format!(".pleach-{number:016x}.part"));
+        let mut options = File::options();
+        options.read(true).write(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        Ok((options.open(&path)?, Self::new(path)))
+    }
+
     /// Takes over the file at `path`.
     pub(crate) fn new(path: PathBuf) -> Self {
         TEMPORARY.lock().unwrap_or_else(PoisonError::into_inner).push(path.clone());

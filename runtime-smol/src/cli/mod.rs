@@ -23,10 +23,11 @@ mod signals;
 mod size;
 mod transfer;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use serde_json::{Value, json};
 use smol::Executor;
 
@@ -84,15 +85,15 @@ pub(crate) fn main() -> ExitCode {
     end_on_panic();
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
-        Err(error) => {
-            // Help and version go to stdout with code 0; a closed pipe is none of our business.
-            let _ = error.print();
-            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(Exit::Usage.code()));
-        }
+        Err(error) => return not_run(&error).into(),
     };
-    let output = Output::new(arguments.json, arguments.quiet, arguments.color);
-    let usual =
-        if matches!(arguments.command, Command::Node(_) | Command::Relay(_)) { "info" } else { "warn" };
+    let (is_service, is_transfer) = match arguments.command {
+        Command::Node(_) | Command::Relay(_) => (true, false),
+        Command::Send(_) | Command::Recv(_) => (false, true),
+        Command::Id(_) | Command::Local(_) => (false, false),
+    };
+    let output = Output::new(arguments.json, arguments.quiet, arguments.color, is_service || is_transfer);
+    let usual = if is_service { "info" } else { "warn" };
     log::start(arguments.log_format, usual, arguments.verbose, arguments.quiet, output.color);
 
     let result = run(arguments.command, output);
@@ -101,10 +102,8 @@ pub(crate) fn main() -> ExitCode {
         Err(failure) if failure.code == output::PIPE_CLOSED => Exit::Done,
         Err(failure) => {
             output.error(failure);
-            if output.end(failure.exit, Some(failure), Value::Null).is_err() {
-                // Nobody reads the end either.
-                return failure.exit.into();
-            }
+            // Perhaps nobody reads the end either.
+            let _ = output.end(failure.exit, Some(failure), Value::Null);
             failure.exit
         }
     };
@@ -112,27 +111,49 @@ pub(crate) fn main() -> ExitCode {
     exit.into()
 }
 
+/// Says why no command runs: help or the version was asked for, or the command line is wrong.
+fn not_run(error: &clap::Error) -> Exit {
+    // A closed pipe is none of our business.
+    let _ = error.print();
+    if !error.use_stderr() {
+        return Exit::Done;
+    }
+    let words: Vec<OsString> = std::env::args_os().skip(1).take_while(|word| word != "--").collect();
+    if words.iter().any(|word| word == "--json") {
+        let known = Arguments::command();
+        let command = words.iter().find_map(|word| Some(known.find_subcommand(word)?.get_name()));
+        let text = error.to_string();
+        let (what, _) = text.split_once("\n\n").unwrap_or((&text, ""));
+        let what: Vec<&str> = what.trim_start_matches("error: ").split_whitespace().collect();
+        let help = command.map_or_else(|| "pleach --help".into(), |name| format!("pleach {name} --help"));
+        let failure = Failure::new(Exit::Usage, "usage", what.join(" ")).hint(help);
+        let output = Output::new(true, true, Color::Never, false);
+        let _ = output
+            .json("start", json!({"command": command}))
+            .and_then(|()| output.end(failure.exit, Some(&failure), Value::Null));
+    }
+    Exit::Usage
+}
+
 fn run(command: Command, output: Output) -> Result<Exit, Failure> {
+    let start = |name: &str| output.json("start", json!({"command": name}));
     match command {
-        Command::Id(command) => {
-            output.json("start", json!({"command": "id"}))?;
-            id::run(command, output)
-        }
+        Command::Id(command) => start("id").and_then(|()| id::run(command, output)),
         Command::Node(flags) => {
-            output.json("start", json!({"command": "node"}))?;
+            start("node")?;
             let settings = flags.settle()?;
             on_all_cores(|executor| node::run(settings, output, executor))
         }
         Command::Send(flags) => {
-            output.json("start", json!({"command": "send"}))?;
+            start("send")?;
             on_all_cores(|executor| send::run(flags, output, executor))
         }
         Command::Recv(flags) => {
-            output.json("start", json!({"command": "recv"}))?;
+            start("recv")?;
             on_all_cores(|executor| recv::run(flags, output, executor))
         }
         Command::Relay(flags) => {
-            output.json("start", json!({"command": "relay"}))?;
+            start("relay")?;
             on_all_cores(|executor| relay::run(flags, output, executor))
         }
         Command::Local(flags) => on_all_cores(|executor| local::run(flags, output, executor)),

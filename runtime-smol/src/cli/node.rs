@@ -22,7 +22,8 @@ use super::error::{Exit, Failure};
 use super::feed::{Feed, Happening};
 use super::output::{Output, escape, hex};
 use super::peer::{self, Handle};
-use super::{address, admin, id, signals};
+use super::signals::{self, HangUp};
+use super::{address, admin, id};
 
 /// The file of the store in a data directory.
 const STORE_FILE: &str = "store.redb";
@@ -60,7 +61,7 @@ pub(crate) async fn run(
     for (token, topic) in (0..).zip(&settings.topics) {
         handle.command(Command::Subscribe { token, topic: topic.clone() }).await?;
     }
-    let feed = Feed::new(handle.clone(), signals::watch(&executor));
+    let feed = Feed::new(handle.clone(), signals::watch(HangUp::Reloads, &executor));
     executor.spawn(forward_lines(feed.sender())).detach();
 
     let mut node = Running { handle, settings, output, own_id, joined: BTreeSet::new() };
@@ -76,9 +77,7 @@ pub(crate) async fn run(
             }
         }
     }
-    // The runtime ends once the last bytes have left.
-    node.handle.end();
-    task.await;
+    feed.close(task).await;
     output.end(Exit::Done, None, Value::Null)?;
     Ok(Exit::Done)
 }

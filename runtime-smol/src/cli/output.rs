@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::io::{self, ErrorKind, IsTerminal, Write};
+use std::path::Path;
 use std::time::SystemTime;
 
 use serde_json::{Map, Value, json};
@@ -20,17 +21,27 @@ pub(crate) struct Output {
     pub(crate) quiet: bool,
     /// Whether stderr may be coloured and redrawn.
     pub(crate) color: bool,
+    /// The command goes on with its work when nobody reads stdout any more.
+    outlives_stdout: bool,
     started: std::time::Instant,
 }
 
 impl Output {
-    pub(crate) fn new(json: bool, quiet: bool, color: Color) -> Self {
-        Self { json, quiet, color: color.is_wanted(), started: std::time::Instant::now() }
+    /// Where the work of the command is more than what it writes, it `outlives_stdout`.
+    pub(crate) fn new(json: bool, quiet: bool, color: Color, outlives_stdout: bool) -> Self {
+        let started = std::time::Instant::now();
+        Self { json, quiet, color: color.is_wanted(), outlives_stdout, started }
     }
 
     /// One line of the result.
     pub(crate) fn result(&self, line: &str) -> Result<(), Failure> {
-        to_stdout(line)
+        self.write(line.as_bytes())
+    }
+
+    /// A path as the result: for programs as it is, for people so that it cannot deceive them.
+    pub(crate) fn path(&self, path: &Path) -> Result<(), Failure> {
+        let bytes = path.as_os_str().as_encoded_bytes();
+        if io::stdout().is_terminal() { self.result(&escape(bytes)) } else { self.write(bytes) }
     }
 
     /// One JSON line of this type, under `--json`.
@@ -49,7 +60,7 @@ impl Output {
         object.insert("time".into(), rfc3339(SystemTime::now()).into());
         let micros = u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX);
         object.insert("mono_us".into(), micros.into());
-        to_stdout(&Value::Object(object).to_string())
+        self.write(Value::Object(object).to_string().as_bytes())
     }
 
     /// The last JSON line.
@@ -83,16 +94,16 @@ impl Output {
         }
         to_stderr(&text);
     }
-}
 
-/// Writes a line to stdout and flushes it. A closed pipe is the reader's way to say that it has enough.
-fn to_stdout(line: &str) -> Result<(), Failure> {
-    let mut stdout = io::stdout().lock();
-    match writeln!(stdout, "{line}").and_then(|()| stdout.flush()) {
-        Ok(()) => Ok(()),
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => Err(Failure::new(Exit::Done, PIPE_CLOSED, "")),
-        Err(error) => {
-            Err(Failure::new(Exit::Local, "stdout-failed", format!("cannot write the result: {error}")))
+    /// Writes a line to stdout and flushes it. A closed pipe is the reader's way to say that it has enough.
+    fn write(&self, line: &[u8]) -> Result<(), Failure> {
+        let mut stdout = io::stdout().lock();
+        let written = stdout.write_all(&[line, b"\n"].concat()).and_then(|()| stdout.flush());
+        let Err(error) = written else { return Ok(()) };
+        match (error.kind(), self.outlives_stdout) {
+            (ErrorKind::BrokenPipe, true) => Ok(()),
+            (ErrorKind::BrokenPipe, false) => Err(Failure::new(Exit::Done, PIPE_CLOSED, "")),
+            _ => Err(Failure::new(Exit::Local, "stdout-failed", format!("cannot write the result: {error}"))),
         }
     }
 }
@@ -149,6 +160,11 @@ pub(crate) fn escape(bytes: &[u8]) -> String {
         }
     }
     text
+}
+
+/// A path as JSON takes it: JSON escapes by itself what is dangerous in a line. One that is no UTF-8 as people see it.
+pub(crate) fn path_in_json(path: &Path) -> String {
+    path.to_str().map_or_else(|| escape(path.as_os_str().as_encoded_bytes()), str::to_owned)
 }
 
 fn is_harmless(character: char) -> bool {

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_channel::{Receiver, Sender};
@@ -17,8 +17,8 @@ use smol::{Executor, Task};
 
 use super::error::{Exit, Failure};
 use super::feed::{self, Feed, Happening};
-use super::output::{Output, escape, to_stderr};
-use super::signals;
+use super::output::{Output, escape, path_in_json, to_stderr};
+use super::signals::{self, HangUp};
 use super::size::Size;
 use super::transfer::progress::Progress;
 use super::transfer::sink::{self, Order};
@@ -36,7 +36,7 @@ pub(crate) struct Flags {
     /// [default: this folder, under the sender's name]
     #[arg(short, long, value_name = "PATH")]
     output: Option<PathBuf>,
-    /// Receive without asking
+    /// Receive without asking. A name that begins with a dot is then only taken from --output
     #[arg(short, long)]
     yes: bool,
     /// Overwrite a file that is there
@@ -99,6 +99,8 @@ enum Question {
     Open(Uid),
     /// The sender is gone; the question is still on the screen.
     Void,
+    /// Whether to keep what it sends. It comes meanwhile, so that nobody has to wait.
+    File,
 }
 
 /// Receives a file.
@@ -107,11 +109,11 @@ pub(crate) async fn run(
     output: Output,
     executor: Arc<Executor<'static>>,
 ) -> Result<Exit, Failure> {
-    let signal = signals::watch(&executor);
+    let signal = signals::watch(HangUp::Ends, &executor);
     let mode = Mode::usual();
     let place = Place::of(flags.output.as_deref());
     flags.check(&place, output)?;
-    let password = match flags.transfer.password.given(output)? {
+    let password = match flags.transfer.password.given(&signal, output).await? {
         Some(password) => password,
         None if flags.no_input => return Err(password::missing()),
         None => password::ask(&signal, output).await?,
@@ -139,16 +141,15 @@ pub(crate) async fn run(
         accepted: None,
         refused: 0,
         orders: None,
+        is_wanted: false,
+        is_complete: false,
         file: None,
+        is_keeping: false,
         kept: None,
         called_off: None,
     };
     let ended = receiving.run(&feed).await;
-    // Nobody listens any more: what the tasks still have to say is of no use.
-    drop(feed);
-    // The runtime ends once the last bytes have left; what was half written is removed meanwhile.
-    handle.end();
-    task.await;
+    feed.close(task).await;
     receiving.stop_writing().await;
     receiving.conclude(ended?)
 }
@@ -175,8 +176,14 @@ struct Receiving {
     refused: u64,
     /// To the task that writes, and the task.
     orders: Option<(Sender<Order>, Task<()>)>,
+    /// Whether the person wants what is being received.
+    is_wanted: bool,
+    /// Whether all of it has come.
+    is_complete: bool,
     /// What is being received.
     file: Option<(String, u64)>,
+    /// Whether it is about to be kept.
+    is_keeping: bool,
     /// Where it was kept.
     kept: Option<PathBuf>,
     /// Why it was called off here.
@@ -196,7 +203,7 @@ impl Receiving {
                     self.handle.command(Command::Kept).await?;
                 }
                 Happening::Other(Word::Written(Err(failure))) => self.call_off(failure).await?,
-                Happening::Signal(exit) => self.call_off(Failure::signal(exit)).await?,
+                Happening::Signal(exit) => self.signalled(exit).await?,
                 Happening::Ended => return Err(pleach_smol::Stopped.into()),
             }
         }
@@ -205,6 +212,16 @@ impl Receiving {
     async fn call_off(&mut self, failure: Failure) -> Result<(), Failure> {
         self.called_off.get_or_insert(failure);
         Ok(self.handle.command(Command::Cancel).await?)
+    }
+
+    /// Calls it off. Not once the file is being kept: it would be there, and both sides would say that it failed.
+    async fn signalled(&mut self, exit: Exit) -> Result<(), Failure> {
+        if self.is_keeping {
+            self.progress
+                .note("all of it is here; it is only put in its place (another signal ends at once)");
+            return Ok(());
+        }
+        self.call_off(Failure::signal(exit)).await
     }
 
     async fn heard(&mut self, event: Event) -> Result<(), Failure> {
@@ -229,7 +246,11 @@ impl Receiving {
             }
             Event::Complete { .. } => {
                 self.progress.end()?;
-                self.order(Order::Keep).await;
+                self.is_complete = true;
+                if self.question == Question::File {
+                    self.progress.note("\nall of it is here; the sender waits a while for your answer [y/N]");
+                }
+                self.keep().await;
             }
             Event::Ended(_) => {}
         }
@@ -237,19 +258,9 @@ impl Receiving {
     }
 
     fn stage(&mut self, stage: Stage) -> Result<(), Failure> {
+        self.flags.transfer.stage(stage, &mut self.waiting, &self.progress)?;
         if stage == Stage::WaitPeer {
-            self.waiting.begin();
-        } else if stage > Stage::Authenticate {
-            self.waiting.end();
-            self.progress.pause();
-        }
-        self.progress.stage(stage)?;
-        match stage {
-            Stage::Connect => {
-                self.progress.note(&format!("connecting to the relay {}", self.flags.transfer.relay.place()));
-            }
-            Stage::WaitPeer => self.tick(),
-            _ => {}
+            self.tick();
         }
         Ok(())
     }
@@ -284,7 +295,13 @@ impl Receiving {
         }
         self.question = Question::Open(server);
         self.progress.pause();
-        to_stderr(&format!("{identity} has the password. Receive its file? [y/N] "));
+        self.put(&format!("{identity} has the password. See what it sends? [y/N] "));
+        Ok(())
+    }
+
+    /// Puts a question to the person.
+    fn put(&self, question: &str) {
+        to_stderr(question);
         let words = self.words.clone();
         let asking = async move {
             let answer = smol::unblock(read_answer).await;
@@ -292,7 +309,6 @@ impl Receiving {
             let _ = words.send(Word::Answer(answer)).await;
         };
         self.executor.spawn(asking).detach();
-        Ok(())
     }
 
     async fn answered(&mut self, answer: Option<bool>) -> Result<(), Failure> {
@@ -305,6 +321,17 @@ impl Receiving {
             }
             (Question::Open(server), Some(true)) => return self.accept(server).await,
             (Question::Open(server), Some(false)) => server,
+            (Question::File, Some(true)) => {
+                self.is_wanted = true;
+                self.progress.show();
+                self.keep().await;
+                return Ok(());
+            }
+            (Question::File, Some(false)) => {
+                let what = "the file was refused, and nothing of it is kept";
+                let failure = Failure::new(Exit::Authentication, "refused", what);
+                return self.call_off(failure.hint("to receive from another sender, start again")).await;
+            }
             (Question::Void | Question::None, Some(_)) => return self.ask().await,
         };
         self.refused += 1;
@@ -335,20 +362,46 @@ impl Receiving {
     async fn file(&mut self, name: &Name, size: u64) -> Result<(), Failure> {
         let (place, name, existing) = (self.place.clone(), name.clone(), self.flags.existing());
         let sender_name = escape(name.as_bytes());
+        if self.flags.yes && matches!(place, Place::Folder(_)) && name.as_bytes().starts_with(b".") {
+            let what = format!(
+                "the sender calls the file {sender_name}, which would hide it or configure something"
+            );
+            let failure = Failure::new(Exit::Authentication, "hidden-name", what);
+            return self
+                .call_off(failure.hint("name it yourself: --output PATH; or be asked: without --yes"))
+                .await;
+        }
         let target = match smol::unblock(move || Target::create(place, &name, existing)).await {
             Ok(target) => target,
             Err(failure) => return self.call_off(failure).await,
         };
         let path = target.shown();
-        self.output.json("file", json!({"name": sender_name, "bytes": size, "path": path}))?;
+        self.output
+            .json("file", json!({"name": sender_name, "bytes": size, "path": path_in_json(target.path())}))?;
         let title = if path == sender_name { path.clone() } else { format!("{sender_name} as {path}") };
-        self.progress.note(&format!("receiving {title}, {}", indicatif::HumanBytes(size)));
+        let title = format!("{title}, {}", indicatif::HumanBytes(size));
+        self.is_wanted = self.flags.yes;
+        if self.is_wanted {
+            self.progress.note(&format!("receiving {title}"));
+        } else {
+            self.question = Question::File;
+            self.progress.hide();
+            self.put(&format!("Receive {title}? [y/N] "));
+        }
         self.progress.begin("receiving", size);
         let (orders, for_writer) = async_channel::unbounded();
         let writing = write(target, for_writer, self.mode, self.handle.clone(), self.words.clone());
         self.orders = Some((orders, self.executor.spawn(writing)));
         self.file = Some((sender_name, size));
         Ok(())
+    }
+
+    /// Keeps the file, once it is complete and wanted.
+    async fn keep(&mut self) {
+        if self.is_complete && self.is_wanted {
+            self.is_keeping = true;
+            self.order(Order::Keep).await;
+        }
     }
 
     async fn order(&self, order: Order) {
@@ -367,6 +420,10 @@ impl Receiving {
     }
 
     fn conclude(mut self, ended: Result<(), client::Failure>) -> Result<Exit, Failure> {
+        if self.question != Question::None {
+            // Its line is not ended.
+            to_stderr("\n");
+        }
         let failure = match (ended, self.kept.take(), self.called_off.take()) {
             // What came after that does not change that it is here and whole.
             (_, Some(path), _) => return self.done(&path),
@@ -380,14 +437,15 @@ impl Receiving {
         Err(failure)
     }
 
-    fn done(&self, path: &std::path::Path) -> Result<Exit, Failure> {
-        let path = escape(path.as_os_str().as_encoded_bytes());
+    fn done(&self, path: &Path) -> Result<Exit, Failure> {
         let (name, bytes) = self.file.clone().unwrap_or_default();
-        self.progress.note(&format!("received {path}: {}; it is verified", self.progress.summary()));
+        let (shown, summary) = (escape(path.as_os_str().as_encoded_bytes()), self.progress.summary());
+        self.progress.note(&format!("received {shown}: {summary}; it is verified"));
         if !self.output.json && self.place != Place::Stdout {
-            self.output.result(&path)?;
+            self.output.path(path)?;
         }
-        self.output.end(Exit::Done, None, json!({"name": name, "path": path, "bytes": bytes}))?;
+        let summary = json!({"name": name, "path": path_in_json(path), "bytes": bytes});
+        self.output.end(Exit::Done, None, summary)?;
         Ok(Exit::Done)
     }
 

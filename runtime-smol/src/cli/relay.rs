@@ -15,13 +15,14 @@ use serde_json::{Value, json};
 use smol::Executor;
 
 use super::address::{self, Host};
+use super::admin;
 use super::error::{Exit, Failure};
 use super::feed::{self, Feed, Happening};
 use super::leave::Temporary;
 use super::metrics::{Observed, Page};
 use super::output::Output;
+use super::signals::{self, HangUp};
 use super::transfer::SECURE_PORT;
-use super::{admin, signals};
 
 /// How often it is seen whether peers ran into limits.
 const LOOK_EVERY: Duration = Duration::from_secs(60);
@@ -87,7 +88,7 @@ pub(crate) async fn run(
     output: Output,
     executor: Arc<Executor<'static>>,
 ) -> Result<Exit, Failure> {
-    let signal = signals::watch(&executor);
+    let signal = signals::watch(HangUp::Reloads, &executor);
     Descriptors::raise_limit();
     let place = flags.listen.place().clone();
     let found = smol::unblock(move || place.to_bind()).await;
@@ -123,9 +124,7 @@ pub(crate) async fn run(
             }
         }
     }
-    // The runtime ends once the last bytes have left.
-    handle.end();
-    task.await;
+    feed.close(task).await;
     output.end(Exit::Done, None, Value::Null)?;
     Ok(Exit::Done)
 }

@@ -18,7 +18,7 @@ use zeroize::Zeroizing;
 use super::error::{Exit, Failure};
 use super::feed::{self, Feed, Happening};
 use super::output::{Output, escape};
-use super::signals;
+use super::signals::{self, HangUp};
 use super::transfer::progress::Progress;
 use super::transfer::source::{self, Source};
 use super::transfer::{SECURE_PORT, TICK, Waiting, failure, words};
@@ -58,11 +58,11 @@ pub(crate) async fn run(
     output: Output,
     executor: Arc<Executor<'static>>,
 ) -> Result<Exit, Failure> {
-    let signal = signals::watch(&executor);
+    let signal = signals::watch(HangUp::Ends, &executor);
     let (path, name) = (flags.file.clone(), flags.name.clone());
     let opening = smol::unblock(move || Source::open(&path, name.as_deref()));
     let source = signals::unless(&signal, opening).await??;
-    let (password, code) = match flags.transfer.password.given(output)? {
+    let (password, code) = match flags.transfer.password.given(&signal, output).await? {
         Some(password) => (password, None),
         None => {
             let code = words::generate()?;
@@ -96,11 +96,7 @@ pub(crate) async fn run(
     };
     executor.spawn(feed::every(TICK, || Word::Tick, feed.sender())).detach();
     let ended = sending.run(&feed).await;
-    // Nobody listens any more: what the tasks still have to say is of no use.
-    drop(feed);
-    // The runtime ends once the last bytes have left.
-    handle.end();
-    task.await;
+    feed.close(task).await;
     sending.conclude(ended?)
 }
 
@@ -212,17 +208,8 @@ impl Sending {
     }
 
     fn stage(&mut self, stage: Stage) -> Result<(), Failure> {
-        if stage == Stage::WaitPeer {
-            self.waiting.begin();
-        } else if stage > Stage::Authenticate {
-            self.waiting.end();
-            self.progress.pause();
-        }
-        self.progress.stage(stage)?;
+        self.flags.transfer.stage(stage, &mut self.waiting, &self.progress)?;
         match stage {
-            Stage::Connect => {
-                self.progress.note(&format!("connecting to the relay {}", self.flags.transfer.relay.place()));
-            }
             Stage::WaitPeer => {
                 self.say_code()?;
                 self.tick();
@@ -232,7 +219,7 @@ impl Sending {
                 self.progress.end()?;
                 self.progress.note("all is sent; the other side checks it");
             }
-            Stage::Authenticate | Stage::Confirm | Stage::Meet | Stage::Finish => {}
+            Stage::Connect | Stage::Authenticate | Stage::Confirm | Stage::Meet | Stage::Finish => {}
         }
         Ok(())
     }

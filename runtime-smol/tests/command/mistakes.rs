@@ -39,6 +39,34 @@ fn a_wrong_command_line_ends_with_2() {
 }
 
 #[test]
+fn a_wrong_command_line_in_json_is_one_start_and_one_end() {
+    let scratch = Scratch::new("usage-json");
+    for (arguments, command, said) in [
+        (&["--json", "nod"][..], None, "unrecognized subcommand 'nod'"),
+        (&["send", "--json"], Some("send"), "the following required arguments were not provided: <FILE>"),
+        (&["--json", "recv", "--wat"], Some("recv"), "unexpected argument '--wat' found"),
+    ] {
+        let output = run(&scratch.path(""), arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        let lines: Vec<serde_json::Value> =
+            text(&output.stdout).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let [start, end] = &lines[..] else { panic!("{lines:?}") };
+        assert_eq!((&start["type"], &start["command"]), (&"start".into(), &command.into()));
+        assert_eq!((&end["type"], &end["ok"], &end["exit"]), (&"end".into(), &false.into(), &2.into()));
+        assert_eq!((&end["error"]["code"], &end["error"]["message"]), (&"usage".into(), &said.into()));
+        assert!(end["error"]["hint"].as_str().unwrap().contains("--help"), "{end}");
+        assert!(
+            text(&output.stderr).starts_with(&format!("error: {}", &said[..20])),
+            "{}",
+            text(&output.stderr)
+        );
+    }
+    // What follows `--` is no option.
+    let output = run(&scratch.path(""), &["send", "a", "--", "--json", "b"]);
+    assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0));
+}
+
+#[test]
 fn a_mistake_in_the_configuration_is_named_with_file_line_and_accepted_keys() {
     let scratch = Scratch::new("config");
     let file = scratch.path("config.toml");

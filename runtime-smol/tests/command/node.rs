@@ -4,6 +4,8 @@ use std::fs;
 use std::io::Write;
 use std::net::TcpStream;
 
+use rustix::process::Signal;
+
 use crate::process::{Process, Scratch, get};
 
 const LOOPBACK: [&str; 2] = ["--listen", "127.0.0.1:0"];
@@ -56,6 +58,28 @@ fn term_ends_a_node_gracefully_and_it_comes_back_as_itself() {
         assert_eq!(node.terminate(), Some(0));
     }
     assert_eq!(ids[0], ids[1]);
+}
+
+#[test]
+fn a_node_goes_on_when_nobody_reads_what_arrives() {
+    let scratch = Scratch::new("node-unheard");
+    let data = scratch.path("data");
+    let arguments = [&["node", "--json", "--data-dir", data.to_str().unwrap()], &LOOPBACK[..]].concat();
+    let mut node = Process::start_unheard(&scratch.path(""), &arguments);
+    node.note("listening on ");
+    node.signal(Signal::TERM);
+    node.note("leaving the network");
+    assert_eq!(node.code(), Some(0));
+}
+
+#[test]
+fn hup_changes_nothing_for_a_node() {
+    let scratch = Scratch::new("node-hup");
+    let mut node = Process::node(&scratch.path(""), "data", &LOOPBACK);
+    node.note("listening on ");
+    node.signal(Signal::HUP);
+    node.logged("there is nothing to reload");
+    assert_eq!(node.terminate(), Some(0));
 }
 
 #[test]

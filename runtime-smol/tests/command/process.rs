@@ -1,7 +1,7 @@
 //! Running the command in a directory of its own.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, PipeWriter, Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Output, Stdio};
@@ -76,10 +76,28 @@ impl Process {
     }
 
     pub(crate) fn spawn(command: &mut Command) -> Self {
-        let pipes = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = pipes.spawn().unwrap();
-        let stdin = child.stdin.take();
-        let (stdout, stderr) = (lines(child.stdout.take().unwrap()), lines(child.stderr.take().unwrap()));
+        let mut child =
+            command.stdout(Stdio::piped()).stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let stdout = lines(child.stdout.take().unwrap());
+        Self::of(child, stdout)
+    }
+
+    /// Starts the command with a stdout whose reader is gone.
+    pub(crate) fn start_unheard(home: &Path, arguments: &[&str]) -> Self {
+        let (reader, writer) = io::pipe().unwrap();
+        drop(reader);
+        Self::start_into(writer, home, arguments)
+    }
+
+    /// Starts the command with this stdout.
+    pub(crate) fn start_into(stdout: PipeWriter, home: &Path, arguments: &[&str]) -> Self {
+        let mut command = pleach(home);
+        command.args(arguments).stdout(stdout).stdin(Stdio::piped()).stderr(Stdio::piped());
+        Self::of(command.spawn().unwrap(), lines(io::empty()))
+    }
+
+    fn of(mut child: Child, stdout: Receiver<String>) -> Self {
+        let (stdin, stderr) = (child.stdin.take(), lines(child.stderr.take().unwrap()));
         Self { child, stdin, stdout, stderr }
     }
 
@@ -103,6 +121,12 @@ impl Process {
                 return rest.trim().to_owned();
             }
         }
+    }
+
+    /// Waits for a line of stderr that contains this.
+    pub(crate) fn logged(&self, part: &str) {
+        let mut lines = std::iter::from_fn(|| self.stderr.recv_timeout(PATIENCE).ok());
+        assert!(lines.any(|line| line.contains(part)), "no {part:?} on stderr");
     }
 
     /// Waits for a JSON line of this type.

@@ -3,6 +3,8 @@
 use std::fs;
 use std::net::TcpListener;
 
+use rustix::process::Signal;
+
 use crate::process::{Process, Scratch, get, run, text};
 
 const FREE: [&str; 5] = ["relay", "--listen", "127.0.0.1:0", "--secure-port", "0"];
@@ -18,6 +20,28 @@ fn term_ends_a_relay_and_its_pid_file() {
     assert_eq!(fs::read_to_string(&file).unwrap(), format!("{}\n", relay.child.id()));
     assert_eq!(relay.terminate(), Some(0));
     assert!(!file.exists());
+}
+
+#[test]
+fn a_relay_goes_on_when_nobody_reads_what_it_does() {
+    let scratch = Scratch::new("relay-unheard");
+    let mut relay = Process::start_unheard(&scratch.path(""), &[&FREE[..], &["--json"]].concat());
+    relay.note("secure port on ");
+    relay.signal(Signal::TERM);
+    relay.note("shutting down");
+    assert_eq!(relay.code(), Some(0));
+}
+
+#[test]
+fn hup_changes_nothing_for_a_relay() {
+    let scratch = Scratch::new("relay-hup");
+    let mut relay = Process::start(&scratch.path(""), &FREE);
+    relay.note("secure port on ");
+    for _ in 0..2 {
+        relay.signal(Signal::HUP);
+        relay.logged("there is nothing to reload");
+    }
+    assert_eq!(relay.terminate(), Some(0));
 }
 
 #[test]

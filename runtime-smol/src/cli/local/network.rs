@@ -18,8 +18,9 @@ use smol::{Executor, Task};
 
 use super::topology::Topology;
 use crate::cli::error::{Exit, Failure};
+use crate::cli::id;
 use crate::cli::peer::{self, Handle, Observation, Preset};
-use crate::cli::{id, signals};
+use crate::cli::signals::{self, HangUp};
 
 /// The topic of the run.
 const TOPIC: &str = "/pleach/main";
@@ -69,7 +70,7 @@ impl Network {
     pub(super) fn new(size: usize, executor: Arc<Executor<'static>>) -> Self {
         let (sender, happenings) = async_channel::unbounded();
         let to = sender.clone();
-        let signal = signals::watch(&executor);
+        let signal = signals::watch(HangUp::Ends, &executor);
         executor
             .spawn(async move {
                 if let Ok(exit) = signal.recv().await {

@@ -6,14 +6,15 @@ pub(crate) mod progress;
 pub(crate) mod sink;
 pub(crate) mod source;
 pub(crate) mod target;
-mod temporary;
 pub(crate) mod words;
 
 use std::time::{Duration, Instant};
 
-use pleach_core::bob::peer::RelayAccess;
+use pleach_core::bob::peer::{RelayAccess, Stage};
 
 use super::address::Host;
+use super::error::Failure;
+use progress::Progress;
 
 /// The secure-room port of Bob's relays.
 pub(crate) const SECURE_PORT: u16 = 9001;
@@ -49,6 +50,26 @@ impl Flags {
             RelayAccess::new(self.relay.place().address.clone(), self.relay.with_port(self.secure_port));
         relay.wait_timeout = self.timeout;
         relay
+    }
+
+    /// What both sides do when a stage begins.
+    pub(crate) fn stage(
+        &self,
+        stage: Stage,
+        waiting: &mut Waiting,
+        progress: &Progress,
+    ) -> Result<(), Failure> {
+        if stage == Stage::WaitPeer {
+            waiting.begin();
+        } else if stage > Stage::Authenticate {
+            waiting.end();
+            progress.pause();
+        }
+        progress.stage(stage)?;
+        if stage == Stage::Connect {
+            progress.note(&format!("connecting to the relay {}", self.relay.place()));
+        }
+        Ok(())
     }
 }
 

@@ -32,22 +32,27 @@ pub(crate) struct Flags {
 }
 
 impl Flags {
-    /// What the flags or the environment say; none if they say nothing.
-    pub(crate) fn given(&self, output: Output) -> Result<Option<Password>, Failure> {
-        let bytes = match (&self.password_file, self.password_fd) {
+    /// What the flags or the environment say, unless `signal` comes first; none if they say nothing.
+    pub(crate) async fn given(
+        &self,
+        signal: &Receiver<Exit>,
+        output: Output,
+    ) -> Result<Option<Password>, Failure> {
+        let (path, shown) = match (&self.password_file, self.password_fd) {
             (Some(path), _) => {
                 warn_if_open(path, output);
-                read(path, &path.display().to_string())?
+                (path.clone(), path.display().to_string())
             }
             (None, Some(number)) => {
-                let path = PathBuf::from(format!("/dev/fd/{number}"));
-                read(&path, &format!("file descriptor {number}"))?
+                (PathBuf::from(format!("/dev/fd/{number}")), format!("file descriptor {number}"))
             }
-            (None, None) => match std::env::var_os(VARIABLE) {
-                Some(value) => value.into_encoded_bytes(),
-                None => return Ok(None),
-            },
+            (None, None) => {
+                let value = std::env::var_os(VARIABLE);
+                return value.map(|value| checked(value.into_encoded_bytes())).transpose();
+            }
         };
+        // A pipe or a terminal may never say it.
+        let bytes = signals::unless(signal, smol::unblock(move || read(&path, &shown))).await??;
         checked(bytes).map(Some)
     }
 }

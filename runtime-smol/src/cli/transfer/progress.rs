@@ -120,6 +120,19 @@ impl Progress {
         self.bar.finish_and_clear();
     }
 
+    /// A question comes on the screen, and stays there until it is answered: nothing is redrawn before [`Self::show`].
+    pub(crate) fn hide(&self) {
+        self.bar.finish_and_clear();
+        self.bar.set_draw_target(ProgressDrawTarget::hidden());
+    }
+
+    /// The question is answered.
+    pub(crate) fn show(&self) {
+        if self.form == Form::Bar {
+            self.bar.set_draw_target(ProgressDrawTarget::stderr());
+        }
+    }
+
     /// The content begins: so many bytes under this title.
     pub(crate) fn begin(&mut self, title: &'static str, total: u64) {
         self.meter = Meter::new(total);
@@ -161,8 +174,7 @@ impl Progress {
 
     /// No more content will come; the last line of JSON says how much it was.
     pub(crate) fn end(&mut self) -> Result<(), Failure> {
-        self.bar.finish_and_clear();
-        self.bar.set_draw_target(ProgressDrawTarget::hidden());
+        self.hide();
         self.json()
     }
 

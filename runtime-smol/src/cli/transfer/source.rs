@@ -9,8 +9,8 @@ use async_channel::Sender;
 use bytes::{Bytes, BytesMut};
 use pleach_core::bob::pack::{Compression, Name, Writer};
 
-use super::temporary;
 use crate::cli::error::{Exit, Failure};
+use crate::cli::leave::Temporary;
 use crate::cli::output::escape;
 
 /// Bytes that are read at a time.
@@ -138,9 +138,10 @@ fn quoted(path: impl AsRef<Path>) -> String {
 fn is_compressible(file: &mut File, size: u64) -> io::Result<bool> {
     let mut sample = Vec::new();
     let last = size.saturating_sub(SAMPLE);
-    for at in [0, last / 2, last] {
+    // Where they overlap, nothing is read twice: repeated noise can be compressed.
+    for (at, next) in [(0, last / 2), (last / 2, last), (last, size)] {
         file.seek(SeekFrom::Start(at))?;
-        file.take(SAMPLE).read_to_end(&mut sample)?;
+        file.take(SAMPLE.min(next - at)).read_to_end(&mut sample)?;
     }
     file.rewind()?;
     let packed = Name::try_from(b"sample".as_slice()).ok().and_then(|name| {
@@ -155,8 +156,11 @@ fn is_compressible(file: &mut File, size: u64) -> io::Result<bool> {
 }
 
 fn unreadable(shown: &str, error: &io::Error) -> Failure {
-    let code = if error.kind() == io::ErrorKind::NotFound { "no-such-file" } else { "file-unreadable" };
-    Failure::new(Exit::Local, code, format!("cannot read {shown}: {error}"))
+    let (code, hint) = match error.kind() {
+        io::ErrorKind::NotFound => ("no-such-file", "check the spelling, and the folder you are in"),
+        _ => ("file-unreadable", "check the permissions of the file and of the folders above it"),
+    };
+    Failure::new(Exit::Local, code, format!("cannot read {shown}: {error}")).hint(hint)
 }
 
 /// Keeps what comes from stdin in a file without a name.
@@ -165,7 +169,7 @@ fn from_stdin() -> Result<File, Failure> {
         Failure::new(Exit::Local, "stdin-not-kept", format!("cannot keep what comes from stdin: {error}"))
             .hint("choose another folder for temporary files: TMPDIR=DIR")
     };
-    let (mut file, temporary) = temporary::create(&std::env::temp_dir()).map_err(failed)?;
+    let (mut file, temporary) = Temporary::create(&std::env::temp_dir()).map_err(failed)?;
     // Removed at once: it lives as long as it is open.
     drop(temporary);
     io::copy(&mut io::stdin().lock(), &mut file).and_then(|_| file.flush()).map_err(failed)?;

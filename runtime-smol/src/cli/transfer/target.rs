@@ -1,13 +1,12 @@
 //! Where the received file goes: under a temporary name beside its place, until all of it has come and was verified.
 
-use std::ffi::OsString;
-use std::fs::{self, File};
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, File, Metadata};
 use std::io::{self, ErrorKind, Seek, Write};
 use std::path::{Path, PathBuf};
 
 use pleach_core::bob::Name;
 
-use super::temporary;
 use crate::cli::error::{Exit, Failure};
 use crate::cli::leave::Temporary;
 use crate::cli::output::escape;
@@ -77,6 +76,10 @@ pub(crate) struct Target {
     file: File,
     temporary: Temporary,
     place: Place,
+    /// Without a number.
+    wanted: PathBuf,
+    /// The first that was free.
+    number: u32,
     path: PathBuf,
     existing: Existing,
 }
@@ -84,22 +87,29 @@ pub(crate) struct Target {
 impl Target {
     /// Prepares for a file that its sender calls `name`. Blocks.
     pub(crate) fn create(place: Place, name: &Name, existing: Existing) -> Result<Self, Failure> {
-        let path = place.path(name);
-        let folder = match &place {
-            Place::Stdout => std::env::temp_dir(),
+        let wanted = place.path(name);
+        let (number, folder) = match &place {
+            Place::Stdout => (0, std::env::temp_dir()),
             Place::Folder(_) | Place::File(_) => {
-                check_free(&path, existing)?;
-                folder_of(&path).to_owned()
+                check_free(&wanted, existing)?;
+                let number = if existing == Existing::KeepBoth { free_number(&wanted)? } else { 0 };
+                (number, folder_of(&wanted).to_owned())
             }
         };
         let (file, temporary) =
-            temporary::create(&folder).map_err(|error| unwritable(&shown(&folder), &error))?;
-        Ok(Self { file, temporary, place, path, existing })
+            Temporary::create(&folder).map_err(|error| unwritable(&shown(&folder), &error))?;
+        let path = numbered(&wanted, number);
+        Ok(Self { file, temporary, place, wanted, number, path, existing })
     }
 
     /// Its place, as it may be shown.
     pub(crate) fn shown(&self) -> String {
         if self.place == Place::Stdout { "stdout".into() } else { shown(&self.path) }
+    }
+
+    /// Its place.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Adds content. Blocks.
@@ -112,8 +122,11 @@ impl Target {
         if self.place == Place::Stdout {
             return self.copy_to_stdout().map(|()| self.path);
         }
-        let failed = |error: io::Error| unwritable(&shown(&self.path), &error);
-        mode.apply(&self.file).and_then(|()| self.file.sync_all()).map_err(failed)?;
+        // Some file systems have no modes, or fixed ones: no reason to lose what has come.
+        if let Err(error) = mode.apply(&self.file) {
+            tracing::debug!(%error, "the received file has not the usual mode");
+        }
+        self.file.sync_all().map_err(|error| unwritable(&shown(&self.path), &error))?;
         let path = self.publish()?;
         // The name too should survive a power cut. Where a folder cannot be synced, it may not.
         let _ = File::open(folder_of(&path)).and_then(|folder| folder.sync_all());
@@ -137,8 +150,8 @@ impl Target {
             fs::rename(self.temporary.path(), &self.path).map_err(|error| failed(&self.path, error))?;
             return Ok(self.path.clone());
         }
-        for number in 0..NUMBERS_MAX {
-            let path = numbered(&self.path, number);
+        for number in self.number..NUMBERS_MAX {
+            let path = numbered(&self.wanted, number);
             match publish_new(self.temporary.path(), &path) {
                 Ok(()) => return Ok(path),
                 Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(failed(&path, error)),
@@ -165,18 +178,35 @@ fn publish_new(temporary: &Path, path: &Path) -> io::Result<()> {
     }
 }
 
-/// `path` with a number before its extension; without one for 0.
+/// The first number for `path` under which nothing is there.
+fn free_number(path: &Path) -> Result<u32, Failure> {
+    let is_free = |number: &u32| numbered(path, *number).symlink_metadata().is_err();
+    (0..NUMBERS_MAX).find(is_free).ok_or_else(|| exists(path))
+}
+
+/// `path` with a number before its extension, and cut where it would be too long; as it is for 0.
 fn numbered(path: &Path, number: u32) -> PathBuf {
     if number == 0 {
         return path.to_owned();
     }
-    let mut name = path.file_stem().unwrap_or_default().to_owned();
-    name.push(format!(" ({number})"));
-    if let Some(extension) = path.extension() {
-        name.push(".");
-        name.push(extension);
+    let number = format!(" ({number})");
+    let room = Name::LENGTH_MAX - number.len();
+    let name = path.file_name().unwrap_or_default().as_encoded_bytes();
+    let (stem, end) = match name.split_at_checked(path.file_stem().map_or(0, OsStr::len)) {
+        Some((stem, end)) if end.len() < room => (stem, end),
+        // What leaves no room for anything else is no extension.
+        Some(_) | None => (name, &[][..]),
+    };
+    path.with_file_name(os_string([start_of(stem, room - end.len()), number.as_bytes(), end].concat()))
+}
+
+/// The first bytes, at most `length`; a letter stays whole.
+fn start_of(text: &[u8], length: usize) -> &[u8] {
+    let start = text.get(..length).unwrap_or(text);
+    match str::from_utf8(start) {
+        Err(error) if error.error_len().is_none() => start.get(..error.valid_up_to()).unwrap_or(start),
+        Ok(_) | Err(_) => start,
     }
-    path.with_file_name(name)
 }
 
 fn check_folder(folder: &Path) -> Result<(), Failure> {
@@ -189,15 +219,21 @@ fn check_folder(folder: &Path) -> Result<(), Failure> {
 }
 
 fn check_free(path: &Path, existing: Existing) -> Result<(), Failure> {
-    match (path.symlink_metadata(), existing) {
-        (Ok(found), Existing::Replace) if found.is_dir() => {
-            let what = format!("{} is a folder, and is not overwritten", shown(path));
-            Err(Failure::new(Exit::Local, "file-exists", what).hint("choose another name: --output PATH"))
-        }
-        (Ok(_), Existing::Refuse) => Err(exists(path)),
-        // What else is wrong with it shows when the file is created.
-        (Ok(_) | Err(_), _) => Ok(()),
+    let found = path.symlink_metadata();
+    // What else is wrong with it shows when the file is created.
+    let (Ok(kind), Existing::Refuse | Existing::Replace) = (&found, existing) else { return Ok(()) };
+    if kind.is_dir() {
+        let what = format!("{} is a folder, and is not overwritten", shown(path));
+        return Err(Failure::new(Exit::Local, "file-exists", what).hint("choose another name: --output PATH"));
     }
+    // A link is replaced itself; but who names one that leads to a device means the device.
+    let is_special = |kind: &Metadata| !kind.is_file() && !kind.is_dir() && !kind.is_symlink();
+    if [found, path.metadata()].iter().flatten().any(is_special) {
+        let what = format!("{} is a device or a pipe, and is not overwritten", shown(path));
+        return Err(Failure::new(Exit::Local, "is-no-file", what)
+            .hint("choose another name: --output PATH; or pass the file on: --output -"));
+    }
+    if existing == Existing::Refuse { Err(exists(path)) } else { Ok(()) }
 }
 
 fn exists(path: &Path) -> Failure {
@@ -207,6 +243,7 @@ fn exists(path: &Path) -> Failure {
 
 fn unwritable(shown: &str, error: &io::Error) -> Failure {
     Failure::new(Exit::Local, "file-unwritable", format!("cannot write {shown}: {error}"))
+        .hint("check the space and the permissions there, or choose another place: --output PATH")
 }
 
 fn shown(path: &Path) -> String {
@@ -221,14 +258,18 @@ fn ends_in_separator(path: &Path) -> bool {
     path.as_os_str().as_encoded_bytes().last().is_some_and(|byte| std::path::is_separator(char::from(*byte)))
 }
 
-#[cfg(unix)]
 fn os_name(name: &Name) -> OsString {
-    std::os::unix::ffi::OsStringExt::from_vec(name.as_bytes().to_vec())
+    os_string(name.as_bytes().to_vec())
+}
+
+#[cfg(unix)]
+fn os_string(bytes: Vec<u8>) -> OsString {
+    std::os::unix::ffi::OsStringExt::from_vec(bytes)
 }
 
 #[cfg(not(unix))]
-fn os_name(name: &Name) -> OsString {
-    String::from_utf8_lossy(name.as_bytes()).into_owned().into()
+fn os_string(bytes: Vec<u8>) -> OsString {
+    String::from_utf8_lossy(&bytes).into_owned().into()
 }
 
 /// The mode that new files have here.

@@ -1,10 +1,11 @@
 //! What breaks in the middle fails clearly on both sides, and leaves no half file.
 
 use std::fs;
+use std::io::{self, PipeReader, Read};
 
 use rustix::process::Signal;
 
-use super::{Stage, done, failed};
+use super::{Stage, accept, done, failed};
 use crate::process::Process;
 
 /// A transfer that stands in the middle: the receiver is stopped, and all buffers on the way are full or filling.
@@ -59,7 +60,7 @@ fn a_receiver_that_dies_in_the_middle_fails_the_sender() {
 
 #[test]
 fn a_sender_that_is_called_off_says_so() {
-    for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
+    for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 129)] {
         let (stage, sender, receiver) = in_the_middle("sender-called-off");
         sender.signal(signal);
         receiver.signal(Signal::CONT);
@@ -71,7 +72,7 @@ fn a_sender_that_is_called_off_says_so() {
 
 #[test]
 fn a_receiver_that_is_called_off_says_so() {
-    for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
+    for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 129)] {
         let (stage, sender, receiver) = in_the_middle("receiver-called-off");
         receiver.signal(signal);
         receiver.signal(Signal::CONT);
@@ -89,6 +90,22 @@ fn a_file_that_shrinks_while_it_is_sent_fails_both() {
     failed(sender, 7, "file-changed");
     failed(receiver, 8, "cancelled");
     assert!(stage.received().is_empty(), "{:?}", stage.received());
+}
+
+#[test]
+fn who_is_told_to_outlive_its_terminal_does() {
+    let stage = Stage::new("nohup");
+    let (password, folder) = (stage.path("password"), stage.path("in"));
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", "trap '' HUP; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_pleach")]);
+    let first = ["recv", "--json", "--yes", "--password-file", &password, "--output", &folder];
+    command.args(stage.arguments(&first, &[])).env_clear();
+    let receiver = Process::spawn(&mut command);
+    receiver.stage("wait-peer");
+    receiver.signal(Signal::HUP);
+    let sender = stage.send(&stage.file(b"content"), &[]);
+    done(receiver);
+    done(sender);
 }
 
 /// A sender and a receiver of whom neither has the password of the other.
@@ -139,8 +156,7 @@ fn a_sender_that_dies_while_the_person_thinks_is_forgotten() {
     let sender = stage.send(&stage.file(b"second"), &[]);
     // The first answer is to the question that is void.
     receiver.say(b"y");
-    receiver.json("offer");
-    receiver.say(b"y");
+    accept(&mut receiver);
     done(receiver);
     done(sender);
     assert_eq!(stage.content("a file.bin"), b"second");
@@ -167,16 +183,35 @@ fn who_waits_in_the_room_for_one_that_died_can_be_called_off() {
     assert!(stage.received().is_empty());
 }
 
+/// A sender, and a receiver that writes the whole file to a stdout that is full: of this pipe, the first byte is read.
+fn everything_sent(name: &str) -> (Stage, Process, Process, PipeReader) {
+    let stage = Stage::new(name);
+    let sender = stage.send(&stage.file(&[b'x'; SIZE]), &[]);
+    let password = stage.path("password");
+    let (mut content, stdout) = io::pipe().unwrap();
+    let first = ["recv", "--output", "-", "--yes", "--password-file", &password];
+    let receiver = Process::start_into(stdout, &stage.scratch.path(""), &stage.arguments(&first, &[]));
+    content.read_exact(&mut [0]).unwrap();
+    sender.stage("verify");
+    (stage, sender, receiver, content)
+}
+
+/// More than a pipe holds.
+const SIZE: usize = 1 << 20;
+
 #[test]
 fn a_receiver_that_dies_with_everything_sent_has_confirmed_nothing() {
-    let stage = Stage::new("receiver-dies-verifying");
-    // Of nothing but zeros, it is so small on the way that all of it fits into the buffers.
-    let sender = stage.send(&stage.large_file(), &[]);
-    let mut receiver = stage.recv();
-    receiver.json("file");
-    receiver.signal(Signal::STOP);
-    sender.stage("verify");
+    let (_stage, sender, mut receiver, _content) = everything_sent("receiver-dies-verifying");
     receiver.kill();
     assert_eq!(done(sender)["summary"]["confirmed"], false);
-    assert!(stage.received().iter().all(|name| name.starts_with(".pleach-")), "{:?}", stage.received());
+}
+
+#[test]
+fn a_file_that_is_being_kept_cannot_be_called_off() {
+    let (_stage, sender, mut receiver, mut content) = everything_sent("interrupted-keeping");
+    receiver.signal(Signal::INT);
+    receiver.note("all of it is here; ");
+    assert_eq!(content.read_to_end(&mut Vec::new()).unwrap(), SIZE - 1);
+    assert_eq!(receiver.code(), Some(0));
+    assert_eq!(done(sender)["summary"]["confirmed"], true);
 }

@@ -122,6 +122,50 @@ fn people_read_what_happens_and_stdout_has_the_result_only() {
 }
 
 #[test]
+fn a_transfer_goes_on_when_nobody_reads_of_it() {
+    let stage = Stage::new("unheard");
+    let (home, file) = (stage.scratch.path(""), stage.file(b"content"));
+    let (password, folder) = (stage.path("password"), stage.path("in"));
+    let common = ["--json", "--password-file", &password];
+    let start =
+        |first: &[&str]| Process::start_unheard(&home, &stage.arguments(&[first, &common].concat(), &[]));
+    let mut sender = start(&["send", file.to_str().unwrap()]);
+    let mut receiver = start(&["recv", "--yes", "--output", &folder]);
+    assert_eq!((sender.code(), receiver.code()), (Some(0), Some(0)));
+    assert_eq!(stage.content("a file.bin"), b"content");
+}
+
+#[test]
+fn programs_get_the_path_as_it_is_and_people_what_cannot_deceive_them() {
+    // A joiner of letters, as in many words of Persian and many emoji.
+    let (name, escaped) = ("a\u{200d}b\u{200c}c", "a\\u{200d}b\\u{200c}c");
+    let stage = Stage::new("joiner");
+    let sender = stage.send(&stage.file(b"x"), &["--name", name]);
+    let receiver = stage.recv();
+    let (file, end) = (receiver.json("file"), done(receiver));
+    for fields in [&file, &end["summary"]] {
+        assert_eq!(
+            (&fields["name"], &fields["path"]),
+            (&escaped.into(), &stage.path(&format!("in/{name}")).into())
+        );
+    }
+    assert_eq!(stage.received(), [name]);
+    done(sender);
+
+    let sender = stage.send(&stage.file(b"x"), &["--name", name]);
+    let (password, folder) = (stage.path("password"), stage.path("in"));
+    let first = ["recv", "--yes", "--force", "--password-file", &password, "--output", &folder];
+    let output = pleach(&stage.scratch.path("")).args(stage.arguments(&first, &[])).output().unwrap();
+    assert_eq!(text(&output.stdout), format!("{folder}/{name}\n"));
+    assert!(
+        text(&output.stderr).contains(&format!("received {folder}/{escaped}: ")),
+        "{}",
+        text(&output.stderr)
+    );
+    done(sender);
+}
+
+#[test]
 fn a_password_may_come_from_an_open_file() {
     let stage = Stage::new("fd");
     let sender = stage.send(&stage.file(b"x"), &[]);

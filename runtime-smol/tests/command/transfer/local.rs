@@ -32,9 +32,7 @@ fn what_cannot_be_sent_is_named_with_the_way_out() {
     fails_alone(&scratch, &["send", &file, "--name", "../x"], 2, "bad-name", "--name NAME");
     fails_alone(&scratch, &["send", &name], 2, "bad-name", "--name NAME");
     fails_alone(&scratch, &["send", "-"], 2, "no-name", "--name NAME");
-    let missing = run(&scratch.path(""), &["send", &path("nothing")]);
-    assert_eq!(missing.status.code(), Some(7));
-    assert!(text(&missing.stderr).contains("[no-such-file]"));
+    fails_alone(&scratch, &["send", &path("nothing")], 7, "no-such-file", "check the spelling");
     let no_password = run(&scratch.path(""), &["send", &file, "--password-file", &empty]);
     assert_eq!(no_password.status.code(), Some(2));
     assert!(text(&no_password.stderr).contains("[password-empty]"));
@@ -109,8 +107,13 @@ fn nothing_is_overwritten_unless_asked_for() {
     assert_eq!((stage.content("a file.bin"), stage.received().len()), (b"old".to_vec(), 1));
 
     let sender = stage.send(&stage.file(b"new"), &[]);
-    let end = done(stage.recv_as("password", &["--yes", "--rename"]));
-    assert_eq!(end["summary"]["path"], stage.path("in/a file (1).bin"));
+    let receiver = stage.recv_as("password", &["--yes", "--rename"]);
+    let (file, end) = (receiver.json("file"), done(receiver));
+    let numbered = stage.path("in/a file (1).bin");
+    assert_eq!(
+        (&file["path"], &end["summary"]["path"]),
+        (&numbered.as_str().into(), &numbered.as_str().into())
+    );
     done(sender);
     let sender = stage.send(&stage.file(b"newer"), &[]);
     done(stage.recv_as("password", &["--yes", "--force"]));

@@ -44,10 +44,10 @@ impl Stage {
         path
     }
 
-    /// A file that is too large for all buffers on the way together, so that a transfer can be caught in the middle.
+    /// A file that takes so long, uncompressed, that a transfer is caught in the middle on any machine. It has no blocks.
     fn large_file(&self) -> PathBuf {
         let path = self.scratch.path("a file.bin");
-        fs::File::create(&path).unwrap().set_len(256 << 20).unwrap();
+        fs::File::create(&path).unwrap().set_len(8 << 30).unwrap();
         path
     }
 
@@ -92,6 +92,14 @@ impl Stage {
     fn content(&self, name: &str) -> Vec<u8> {
         fs::read(self.scratch.path("in").join(name)).unwrap()
     }
+}
+
+/// The person at this receiver is asked about a sender, then about its file, and wants both.
+fn accept(receiver: &mut Process) {
+    receiver.json("offer");
+    receiver.say(b"y");
+    receiver.json("file");
+    receiver.say(b"Yes");
 }
 
 /// Waits until it ends, with success, and gives its last line.

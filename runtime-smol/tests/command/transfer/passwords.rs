@@ -1,8 +1,11 @@
 //! Who has the password gets the file, if the receiving person wants it.
 
+use std::fs;
+
 use rustix::process::Signal;
 
-use super::{Stage, done, failed};
+use super::{Stage, accept, done, failed};
+use crate::process::Process;
 
 #[test]
 fn a_wrong_password_gets_nothing_is_told_so_and_hurts_nobody() {
@@ -35,6 +38,8 @@ fn of_three_receivers_the_one_with_the_password_gets_the_file() {
         receiver.json_with(|line| line["type"] == "senders" && line["wrong_password"] == 1);
     }
     right.say(b"y");
+    right.json("file");
+    right.say(b"y");
     done(right);
     assert_eq!(done(sender)["summary"]["confirmed"], true);
     assert_eq!(
@@ -57,17 +62,87 @@ fn a_refused_sender_waits_for_another_and_the_receiver_too() {
     sender.stage("confirm");
     first.say(b"n");
     let mut second = stage.recv_as("password", &[]);
-    second.json("offer");
-    second.say(b"Yes");
+    accept(&mut second);
     done(second);
     done(sender);
     // The first one waits on, and takes what comes next.
     let sender = stage.send(&stage.file(b"y"), &["--name", "another"]);
-    first.json("offer");
-    first.say(b"y");
+    accept(&mut first);
     done(first);
     done(sender);
     assert_eq!(stage.received(), ["a file.bin", "another"]);
+}
+
+#[test]
+fn what_comes_is_shown_and_may_be_refused() {
+    let stage = Stage::new("shown");
+    let sender = stage.send(&stage.file(b"0123456789"), &["--name", "gift\u{202e}gpj.exe"]);
+    let mut receiver = stage.recv_as("password", &[]);
+    receiver.json("offer");
+    receiver.say(b"y");
+    receiver.json("file");
+    receiver.say(b"n");
+    assert_eq!(receiver.json("end")["error"]["code"], "refused");
+    assert_eq!(receiver.code(), Some(4));
+    let (name, said) = ("gift\\u{202e}gpj.exe", receiver.rest().join("\n"));
+    let question = format!("Receive {name} as {}/{name}, 10 B? [y/N] ", stage.path("in"));
+    assert!(said.contains(&question), "{question:?} is not in {said:?}");
+    failed(sender, 8, "cancelled");
+    assert!(stage.received().is_empty(), "{:?}", stage.received());
+}
+
+#[test]
+fn nobody_waits_for_a_person_that_thinks() {
+    let stage = Stage::new("thinks");
+    // More than all buffers on the way hold.
+    fs::File::create(stage.path("zeros")).unwrap().set_len(32 << 20).unwrap();
+    let sender = stage.send(&stage.scratch.path("zeros"), &["--no-compress"]);
+    let mut receiver = stage.recv_as("password", &[]);
+    receiver.json("offer");
+    receiver.say(b"y");
+    receiver.stage("verify");
+    sender.stage("verify");
+    assert!(stage.received().iter().all(|name| name.starts_with(".pleach-")), "{:?}", stage.received());
+    receiver.say(b"y");
+    done(receiver);
+    assert_eq!(done(sender)["summary"]["confirmed"], true);
+    assert_eq!(stage.received(), ["zeros"]);
+}
+
+#[test]
+fn what_is_here_whole_can_be_kept_although_its_sender_is_gone() {
+    let stage = Stage::new("thinks-long");
+    let mut sender = stage.send(&stage.file(b"content"), &[]);
+    let mut receiver = stage.recv_as("password", &[]);
+    receiver.json("offer");
+    receiver.say(b"y");
+    receiver.note("all of it is here; ");
+    sender.kill();
+    stage.relay.json("room_closed");
+    receiver.say(b"y");
+    done(receiver);
+    assert_eq!(stage.content("a file.bin"), b"content");
+}
+
+#[test]
+fn a_hidden_name_is_not_taken_unseen() {
+    let stage = Stage::new("hidden");
+    let sender = stage.send(&stage.file(b"x"), &["--name", ".profile"]);
+    let error = failed(stage.recv(), 4, "hidden-name")["error"].clone();
+    assert!(error["hint"].as_str().unwrap().contains("--output"), "{error}");
+    failed(sender, 8, "cancelled");
+    // Named or seen, it is.
+    let named = stage.path("in/.named");
+    let sender = stage.send(&stage.file(b"x"), &["--name", ".profile"]);
+    let first = ["recv", "--json", "--yes", "--password-file", &stage.path("password"), "--output", &named];
+    done(Process::start(&stage.scratch.path(""), &stage.arguments(&first, &[])));
+    done(sender);
+    let sender = stage.send(&stage.file(b"x"), &["--name", ".seen"]);
+    let mut receiver = stage.recv_as("password", &[]);
+    accept(&mut receiver);
+    done(receiver);
+    done(sender);
+    assert_eq!(stage.received(), [".named", ".seen"]);
 }
 
 #[test]
@@ -88,6 +163,21 @@ fn who_refused_all_and_waits_no_longer_was_not_unlucky() {
     receiver.json("offer");
     receiver.say(b"no");
     failed(receiver, 4, "refused");
+}
+
+#[test]
+fn a_password_that_does_not_come_can_be_called_off() {
+    let stage = Stage::new("fifo");
+    let (file, fifo) = (stage.file(b"x"), stage.path("fifo"));
+    rustix::fs::mkfifoat(rustix::fs::CWD, &fifo, rustix::fs::Mode::RWXU).unwrap();
+    for first in [&["send", file.to_str().unwrap()][..], &["recv", "--yes"]] {
+        let arguments = [first, &["--json", "--password-file", &fifo]].concat();
+        let process = Process::start(&stage.scratch.path(""), &stage.arguments(&arguments, &[]));
+        // Opens once the other end is: now it is read.
+        let _silent = fs::File::options().write(true).open(&fifo).unwrap();
+        process.signal(Signal::INT);
+        failed(process, 130, "called-off");
+    }
 }
 
 #[test]

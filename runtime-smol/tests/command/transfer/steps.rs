@@ -11,7 +11,7 @@ use bytes::Bytes;
 use pleach_core::bob::packet::{Body, Decoder};
 use rustix::process::Signal;
 
-use super::{Stage, done, failed};
+use super::{Stage, accept, done, failed};
 use crate::process::Process;
 
 /// Picks the packet behind which the link breaks.
@@ -142,8 +142,7 @@ fn a_sender_whose_link_breaks_before_it_is_accepted_fails_and_is_forgotten() {
     let sender = stage.send(&stage.file(b"content"), &[]);
     // The first answer is to the question that is void.
     receiver.say(b"y");
-    receiver.json("offer");
-    receiver.say(b"y");
+    accept(&mut receiver);
     done(receiver);
     done(sender);
     assert_eq!(stage.content("a file.bin"), b"content");

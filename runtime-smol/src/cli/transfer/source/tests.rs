@@ -83,7 +83,17 @@ fn samples_tell_whether_a_file_can_be_compressed() {
     };
     let noise: Vec<u8> = (0..500_000).map(|_| noise()).collect();
     let text = b"the quick brown fox ".repeat(25_000);
-    for (content, expected) in [(&noise[..], false), (&text[..], true), (b"", false), (b"x", false)] {
+    for (content, expected) in [
+        (&noise[..], false),
+        (&noise[..1000], false),
+        (&noise[..30_000], false),
+        (&noise[..100_000], false),
+        (&noise[..145_000], false),
+        (&text[..], true),
+        (&text[..1000], true),
+        (b"", false),
+        (b"x", false),
+    ] {
         let scratch = Scratch::new("samples", content);
         let source = Source::open(&scratch.0, None).unwrap();
         assert_eq!(source.is_compressible, expected, "{}", content.len());

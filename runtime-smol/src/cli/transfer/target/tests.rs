@@ -57,6 +57,28 @@ fn a_file_has_its_name_only_when_it_is_whole() {
     assert_eq!(fs::metadata(&path).unwrap().permissions(), usual);
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_file_whose_mode_cannot_be_set_is_kept() {
+    let scratch = Scratch::new("mode");
+    let mut target = Target::create(Place::of(Some(&scratch.0)), &name("a"), Existing::Refuse).unwrap();
+    // As on a file system without modes. Old kernels cannot seal like this.
+    let flags = rustix::fs::MemfdFlags::NOEXEC_SEAL;
+    let Ok(sealed) = rustix::fs::memfd_create("sealed", flags) else { return };
+    target.file = sealed.into();
+    let mode = Mode(rustix::fs::Mode::RWXU);
+    assert!(mode.apply(&target.file).is_err());
+    assert_eq!(target.keep(mode).unwrap(), scratch.0.join("a"));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn what_cannot_be_written_is_named_with_the_way_out() {
+    let failure = Target::create(Place::File("/proc/a".into()), &name("a"), Existing::Refuse).unwrap_err();
+    assert_eq!((failure.code, failure.exit), ("file-unwritable", Exit::Local));
+    assert!(failure.hint.unwrap().contains("--output PATH"));
+}
+
 #[test]
 fn what_is_given_up_leaves_nothing() {
     let scratch = Scratch::new("given-up");
@@ -80,6 +102,62 @@ fn nothing_is_overwritten_unless_asked_for() {
     assert_eq!(receive(&scratch.0, Existing::Replace).unwrap(), old);
     assert_eq!(fs::read(&old).unwrap(), b"new");
     assert_eq!(scratch.files().len(), 3);
+}
+
+#[test]
+fn the_place_that_is_announced_is_the_one_that_is_kept_unless_it_is_taken_meanwhile() {
+    let scratch = Scratch::new("announced");
+    let create = || Target::create(Place::of(Some(&scratch.0)), &name("a.b"), Existing::KeepBoth).unwrap();
+    for number in ["a.b", "a (1).b", "a (2).b"] {
+        let target = create();
+        assert_eq!(target.shown(), shown(&scratch.0.join(number)));
+        assert_eq!(target.keep(Mode::usual()).unwrap(), scratch.0.join(number));
+    }
+    let (one, other) = (create(), create());
+    assert_eq!(one.keep(Mode::usual()).unwrap(), scratch.0.join("a (3).b"));
+    assert_eq!(other.keep(Mode::usual()).unwrap(), scratch.0.join("a (4).b"));
+}
+
+#[test]
+fn a_name_makes_room_for_its_number() {
+    let numbered = |name: &str| numbered(Path::new(name), 12).into_os_string().into_string().unwrap();
+    let long = |text: &str, count: usize| text.repeat(count);
+    assert_eq!(numbered("f/a.tar.gz"), "f/a.tar (12).gz");
+    assert_eq!(numbered(".hidden"), ".hidden (12)");
+    assert_eq!(numbered(&format!("{}.txt", long("a", 251))), format!("{} (12).txt", long("a", 246)));
+    assert_eq!(numbered(&long("a", 255)), format!("{} (12)", long("a", 250)));
+    // Letters stay whole.
+    assert_eq!(
+        numbered(&format!("{}.txt", long("\u{4e16}", 83))),
+        format!("{} (12).txt", long("\u{4e16}", 82))
+    );
+    // So long, it is no extension.
+    assert_eq!(numbered(&format!("a.{}", long("b", 253))), format!("a.{} (12)", long("b", 248)));
+    let scratch = Scratch::new("long");
+    for _ in 0..2 {
+        let name = name(&format!("{}.txt", long("a", 251)));
+        let target = Target::create(Place::of(Some(&scratch.0)), &name, Existing::KeepBoth).unwrap();
+        target.keep(Mode::usual()).unwrap();
+    }
+    assert_eq!(scratch.files().len(), 2);
+}
+
+#[cfg(unix)]
+#[test]
+fn what_is_no_file_is_never_replaced() {
+    let scratch = Scratch::new("special");
+    let (special, link) = (scratch.0.join("a.tar.gz"), scratch.0.join("link"));
+    rustix::fs::mkfifoat(rustix::fs::CWD, &special, rustix::fs::Mode::RWXU).unwrap();
+    std::os::unix::fs::symlink(&special, &link).unwrap();
+    for existing in [Existing::Refuse, Existing::Replace] {
+        for place in [&special, &link] {
+            let refused = Place::File(place.clone()).check(existing).unwrap_err();
+            assert_eq!((refused.code, refused.exit), ("is-no-file", Exit::Local));
+            assert!(refused.hint.unwrap().contains("--output -"));
+        }
+        assert_eq!(receive(&scratch.0, existing).unwrap_err().code, "is-no-file");
+    }
+    assert_eq!(receive(&scratch.0, Existing::KeepBoth).unwrap(), scratch.0.join("a.tar (1).gz"));
 }
 
 #[test]
