@@ -14,6 +14,7 @@ use crate::time::Instant;
 pub(super) struct Conduct {
     joined: Option<Instant>,
     high: Option<Instant>,
+    asked_high: Option<Instant>,
     refused: Option<Instant>,
     refused_high: Option<Instant>,
     turned_away: Option<Instant>,
@@ -29,6 +30,8 @@ pub(super) enum Limited {
     Join,
     /// A HIGH request from it.
     High,
+    /// A HIGH request to it.
+    AskedHigh,
     /// A refusal to it, of anything but HIGH.
     Refusal,
     /// A refusal of HIGH to it. Who was refused LOW may ask HIGH at its next tick, and must hear (6.11).
@@ -51,6 +54,7 @@ impl Conduct {
         Self {
             joined: None,
             high: None,
+            asked_high: None,
             refused: None,
             refused_high: None,
             turned_away: None,
@@ -64,6 +68,7 @@ impl Conduct {
         match what {
             Limited::Join => &mut self.joined,
             Limited::High => &mut self.high,
+            Limited::AskedHigh => &mut self.asked_high,
             Limited::Refusal => &mut self.refused,
             Limited::RefusalOfHigh => &mut self.refused_high,
             Limited::TurningAway => &mut self.turned_away,

@@ -6,6 +6,7 @@ use core::time::Duration;
 
 use bytes::Bytes;
 
+use super::conduct::Limited;
 use super::passive::Candidate;
 use super::{Output, Overlay, Priority};
 use crate::machine::Context;
@@ -103,7 +104,12 @@ impl<P: Copy + Ord + Debug> Overlay<P> {
     pub(super) fn ask(&mut self, peer: P, cx: &mut Context<'_, Output<P>>) {
         let Some(request) = self.pending.get_mut(&peer).filter(|request| !request.asked) else { return };
         request.asked = true;
-        let priority = request.priority;
+        let mut priority = request.priority;
+        // It would take one that comes sooner as LOW, and count it against us (4.4). What we send may arrive closer together.
+        let interval = self.config.high_interval.saturating_mul(11) / 10;
+        if priority == Priority::High && !self.allow(peer, Limited::AskedHigh, interval, cx.now()) {
+            priority = Priority::Low;
+        }
         self.start_link(peer, priority, cx);
     }
 

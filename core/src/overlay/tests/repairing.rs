@@ -148,6 +148,32 @@ fn r6_7_a_starved_node_asks_high_after_three_refusals() {
 }
 
 #[test]
+fn r4_4_nobody_is_asked_high_more_often_than_it_allows() {
+    let mut bench = Bench::new(4, 8);
+    bench.befriend(1);
+    // The only one there is, and it is full.
+    bench.hear(1, disconnect(true, 1));
+    let (mut last, mut highs, mut lows) = (None, 0, 0);
+    for _ in 0..3000 {
+        let mut outputs = bench.wait(Duration::from_millis(200));
+        if dialled(&outputs) == [1] {
+            outputs.extend(bench.give(Input::Connected { peer: 1, dialled: true }));
+        }
+        for (_, priority, _) in neighbors(&outputs) {
+            if priority == Priority::High {
+                assert!(last.is_none_or(|last| bench.now.since(last) >= Config::default().high_interval));
+                last = Some(bench.now);
+                highs += 1;
+            } else {
+                lows += 1;
+            }
+            bench.hear(1, disconnect(true, 1));
+        }
+    }
+    assert!(highs > 5 && lows > 0, "{highs} {lows}");
+}
+
+#[test]
 fn r6_13_a_lost_neighbour_is_tried_once_a_minute_and_found_again() {
     let mut bench = Bench::new(4, 0);
     for peer in 1..=4 {
