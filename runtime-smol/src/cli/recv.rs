@@ -1,7 +1,7 @@
 //! `pleach recv`: receives a file from whoever knows the password.
 
 use std::collections::VecDeque;
-use std::io;
+use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -142,6 +142,7 @@ pub(crate) async fn run(
         refused: 0,
         orders: None,
         is_wanted: false,
+        goes_unseen: false,
         is_complete: false,
         file: None,
         is_keeping: false,
@@ -178,6 +179,8 @@ struct Receiving {
     orders: Option<(Sender<Order>, Task<()>)>,
     /// Whether the person wants what is being received.
     is_wanted: bool,
+    /// Whether the one answer of a script, which has no more to give, is enough.
+    goes_unseen: bool,
     /// Whether all of it has come.
     is_complete: bool,
     /// What is being received.
@@ -313,6 +316,8 @@ impl Receiving {
 
     async fn answered(&mut self, answer: Option<bool>) -> Result<(), Failure> {
         let question = std::mem::replace(&mut self.question, Question::None);
+        let goes_unseen = question == Question::File && self.goes_unseen;
+        let answer = answer.or(goes_unseen.then_some(true));
         let server = match (question, answer) {
             (_, None) => {
                 let what = "nobody is there to say whether to receive";
@@ -362,7 +367,8 @@ impl Receiving {
     async fn file(&mut self, name: &Name, size: u64) -> Result<(), Failure> {
         let (place, name, existing) = (self.place.clone(), name.clone(), self.flags.existing());
         let sender_name = escape(name.as_bytes());
-        if self.flags.yes && matches!(place, Place::Folder(_)) && name.as_bytes().starts_with(b".") {
+        let is_hidden = matches!(place, Place::Folder(_)) && name.as_bytes().starts_with(b".");
+        if is_hidden && self.flags.yes {
             let what = format!(
                 "the sender calls the file {sender_name}, which would hide it or configure something"
             );
@@ -381,6 +387,7 @@ impl Receiving {
         let title = if path == sender_name { path.clone() } else { format!("{sender_name} as {path}") };
         let title = format!("{title}, {}", indicatif::HumanBytes(size));
         self.is_wanted = self.flags.yes;
+        self.goes_unseen = !is_hidden && !io::stdin().is_terminal();
         if self.is_wanted {
             self.progress.note(&format!("receiving {title}"));
         } else {

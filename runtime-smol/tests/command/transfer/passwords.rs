@@ -92,6 +92,27 @@ fn what_comes_is_shown_and_may_be_refused() {
 }
 
 #[test]
+fn a_script_answers_once_but_not_for_a_hidden_name() {
+    let stage = Stage::new("answers-once");
+    let file = stage.file(b"content");
+    let answer_once = |name: &str| {
+        let sender = stage.send(&file, &["--name", name]);
+        let mut receiver = stage.recv_as("password", &[]);
+        receiver.json("offer");
+        receiver.say(b"y");
+        receiver.stdin = None;
+        (sender, receiver)
+    };
+    let (sender, receiver) = answer_once("shown");
+    done(receiver);
+    done(sender);
+    let (sender, receiver) = answer_once(".hidden");
+    failed(receiver, 4, "refused");
+    failed(sender, 8, "cancelled");
+    assert_eq!(stage.received(), ["shown"]);
+}
+
+#[test]
 fn nobody_waits_for_a_person_that_thinks() {
     let stage = Stage::new("thinks");
     // More than all buffers on the way hold.
