@@ -105,10 +105,13 @@ impl<P: Copy + Ord + Debug> Overlay<P> {
         let Some(request) = self.pending.get_mut(&peer).filter(|request| !request.asked) else { return };
         request.asked = true;
         let mut priority = request.priority;
-        // It would take one that comes sooner as LOW, and count it against us (4.4). What we send may arrive closer together.
+        // It would take one that comes sooner as LOW, and count it against us (4.4); on the way they may move closer.
         let interval = self.config.high_interval.saturating_mul(11) / 10;
         if priority == Priority::High && !self.allow(peer, Limited::AskedHigh, interval, cx.now()) {
             priority = Priority::Low;
+        }
+        if let Some(request) = self.pending.get_mut(&peer) {
+            request.priority = priority;
         }
         self.start_link(peer, priority, cx);
     }

@@ -25,6 +25,9 @@ use super::transfer::sink::{self, Order};
 use super::transfer::target::{Existing, Mode, Place, Target};
 use super::transfer::{TICK, Waiting, failure, password};
 
+/// What helps where nobody sees a name that should be seen.
+const UNSEEN_HINT: &str = "name it yourself: --output PATH; or be asked: without --yes, at a terminal";
+
 /// The flags of `pleach recv`.
 #[derive(Clone, Debug, clap::Args)]
 #[command(before_long_help = "Examples:\n  pleach recv --relay relay.example\n  \
@@ -322,7 +325,9 @@ impl Receiving {
             (_, None) => {
                 let what = "nobody is there to say whether to receive";
                 let failure = Failure::new(Exit::Authentication, "refused", what);
-                return self.call_off(failure.hint("--yes receives without asking")).await;
+                let hint =
+                    if question == Question::File { UNSEEN_HINT } else { "--yes receives without asking" };
+                return self.call_off(failure.hint(hint)).await;
             }
             (Question::Open(server), Some(true)) => return self.accept(server).await,
             (Question::Open(server), Some(false)) => server,
@@ -373,9 +378,7 @@ impl Receiving {
                 "the sender calls the file {sender_name}, which would hide it or configure something"
             );
             let failure = Failure::new(Exit::Authentication, "hidden-name", what);
-            return self
-                .call_off(failure.hint("name it yourself: --output PATH; or be asked: without --yes"))
-                .await;
+            return self.call_off(failure.hint(UNSEEN_HINT)).await;
         }
         let target = match smol::unblock(move || Target::create(place, &name, existing)).await {
             Ok(target) => target,

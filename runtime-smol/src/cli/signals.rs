@@ -80,12 +80,13 @@ async fn next(signals: &mut Signals) -> io::Result<Exit> {
     }
 }
 
-/// Whether whoever started the process had HUP ignored. Where it cannot be known, it is left alone too.
+/// Whether whoever started the process had HUP ignored. Where it cannot be known, it counts as heard: services do not mind,
+/// and of a transfer nothing half written stays.
 fn is_hang_up_ignored() -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     // The lowest bit is the first signal, HUP.
-    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_none_or(|mask| mask & 1 == 1)
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 1 == 1)
 }
 
 /// Does `work`, unless a signal comes first.

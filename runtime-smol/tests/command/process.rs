@@ -53,6 +53,17 @@ pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
 }
 
+/// Whether commands started here hear HUP: not where whoever runs the tests had it ignored, as `nohup` does.
+pub(crate) fn hears_hang_up() -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).unwrap_or("0");
+    let hears = u64::from_str_radix(mask.trim(), 16).unwrap() & 1 == 0;
+    if !hears {
+        eprintln!("skipped: HUP is ignored here, and commands that were started so go on ignoring it");
+    }
+    hears
+}
+
 /// A running command.
 pub(crate) struct Process {
     pub(crate) child: Child,

@@ -95,6 +95,10 @@ impl Clients {
             self.guesses.withdraw(&identity, client);
             return failed;
         }
+        // Whose place it takes may have been the last guess that its address had.
+        if !self.guesses.waits(&identity, client) {
+            return failed;
+        }
         let agreed = self.clients.remove(&client).and_then(|before| before.agreed);
         let serial = self.next_serial;
         self.next_serial = serial.saturating_add(1);

@@ -86,6 +86,11 @@ impl Guesses {
         None
     }
 
+    /// Whether it waits for its turn.
+    pub(super) fn waits(&self, identity: &Identity, client: Uid) -> bool {
+        self.hosts.get(&host(identity)).is_some_and(|tries| tries.waiting.contains(&client))
+    }
+
     /// Somebody does not wait any more.
     pub(super) fn withdraw(&mut self, identity: &Identity, client: Uid) {
         let host = host(identity);

@@ -58,6 +58,8 @@ pub(crate) struct Progress {
     form: Form,
     /// Hidden where there is nothing to redraw.
     bar: ProgressBar,
+    /// Whether a question is on the screen.
+    is_hidden: bool,
     meter: Meter,
     started: Instant,
     last_json: Option<Instant>,
@@ -76,6 +78,7 @@ impl Progress {
             output,
             form,
             bar,
+            is_hidden: false,
             meter: Meter::default(),
             started: Instant::now(),
             last_json: None,
@@ -120,14 +123,16 @@ impl Progress {
         self.bar.finish_and_clear();
     }
 
-    /// A question comes on the screen, and stays there until it is answered: nothing is redrawn before [`Self::show`].
-    pub(crate) fn hide(&self) {
+    /// A question comes on the screen, and stays there until it is answered: nothing is shown before [`Self::show`].
+    pub(crate) fn hide(&mut self) {
+        self.is_hidden = true;
         self.bar.finish_and_clear();
         self.bar.set_draw_target(ProgressDrawTarget::hidden());
     }
 
     /// The question is answered.
-    pub(crate) fn show(&self) {
+    pub(crate) fn show(&mut self) {
+        self.is_hidden = false;
         if self.form == Form::Bar {
             self.bar.set_draw_target(ProgressDrawTarget::stderr());
         }
@@ -147,7 +152,7 @@ impl Progress {
     pub(crate) fn advance(&mut self, bytes: u64) -> Result<(), Failure> {
         let tenths = self.meter.advance(bytes);
         self.bar.set_position(self.meter.done);
-        if let (Form::Lines, Some(tenths)) = (self.form, tenths) {
+        if let (Form::Lines, false, Some(tenths)) = (self.form, self.is_hidden, tenths) {
             self.note(&format!(
                 "{:>3}%  {} of {}, {}/s",
                 tenths * 10,

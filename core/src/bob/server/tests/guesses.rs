@@ -133,6 +133,18 @@ fn t_34_an_answer_that_no_proof_follows_was_a_guess() {
 }
 
 #[test]
+fn t_34_who_takes_the_place_of_the_last_guess_of_its_address_does_not_wait() {
+    let guesses = Guesses { failures_max: 1, ..Guesses::default() };
+    let (mut desk, public) = registered_with(Config { guesses, clients_max: 1, ..sends(PASSWORD, b"beech") });
+    for uid in [2, 3] {
+        let share = Guest::guesser(uid, GUESSER, public).share(&mut desk);
+        assert_eq!(is_answered(&desk.packets(&[share])), uid == 2);
+    }
+    assert_eq!(desk.machine.stage(), Some(Stage::WaitPeer));
+    assert_eq!(desk.machine.stats().cut_off, 1);
+}
+
+#[test]
 fn t_34_a_person_may_think_for_long() {
     let (mut desk, public) = registered();
     Guest::friend(2, GUESSER, public).agrees(&mut desk);
