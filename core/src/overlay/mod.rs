@@ -56,6 +56,7 @@ mod conduct;
 mod config;
 mod join;
 mod links;
+mod machine;
 mod message;
 mod neighbor;
 mod nonce;
@@ -64,7 +65,6 @@ mod plain;
 mod registration;
 mod repair;
 mod shuffle;
-mod state;
 mod stats;
 mod table;
 mod timers;
@@ -75,8 +75,8 @@ use bytes::Bytes;
 
 pub use capacity::Capacity;
 pub use config::Config;
+pub use machine::Overlay;
 pub use message::{Contact, Message, Priority};
-pub use state::Overlay;
 pub use stats::Stats;
 
 /// What an instance hears.

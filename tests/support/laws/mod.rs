@@ -89,6 +89,25 @@ macro_rules! variants {
     };
 }
 
+/// [`variants!`] of the inputs of a machine that speaks the link vocabulary: what it adds to those that are alike for all.
+#[macro_export]
+macro_rules! link_inputs {
+    ($type:ty: $($pattern:pat => $text:literal),+ $(,)?) => {
+        $crate::variants! { INPUTS, input_name($type):
+            pleach_core::link::Input::Listening { .. } => "Listening",
+            pleach_core::link::Input::ListenFailed { .. } => "ListenFailed",
+            pleach_core::link::Input::Received { .. } => "Received",
+            pleach_core::link::Input::Message { .. } => "Message",
+            pleach_core::link::Input::Written { .. } => "Written",
+            pleach_core::link::Input::Finished { .. } => "Finished",
+            pleach_core::link::Input::Closed { .. } => "Closed",
+            pleach_core::link::Input::Datagram { .. } => "Datagram",
+            pleach_core::link::Input::AddressesChanged => "AddressesChanged",
+            $($pattern => $text),+
+        }
+    };
+}
+
 /// A law of `pleach_core::machine`.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Law {

@@ -10,16 +10,15 @@ use pleach_core::bob::packet::{Body, Packet, Uid};
 use pleach_core::bob::peer::Failure;
 use pleach_core::bob::spoke::{Secret, Server, Verifier};
 use pleach_core::bob::{Cipher, Compression, Identity, Name, Password, Public};
-use pleach_core::link::{How, Input, Output};
+use pleach_core::link::{Input, Output};
 use pleach_core::rng::below;
-use pleach_core::{At, Context, Machine};
 use rand_chacha::ChaCha8Rng;
 use rand_core::SeedableRng;
 
-use super::bob_peer::{INPUT_MAX, Lines, ROOM, START, Said, name, relay};
+use super::bob_peer::{INPUT_MAX, Lines, ROOM, START, Said, name, peer_outputs, relay};
 use crate::choices::Choices;
 use crate::laws::Subject;
-use crate::variants;
+use crate::link_inputs;
 
 /// No eight of its letters stand in a row in the name of anything.
 const PASSWORD: &[u8] = b"zqxj-vkwy-7t3m-hb5d";
@@ -214,12 +213,7 @@ impl Subject for Hosts {
                 _ if step % 8 == 7 => this.announce(choices),
                 _ => {}
             }
-            let (input, mut outputs) = (this.lines.next(choices), Vec::new());
-            let cx = &mut Context::new(At { now, ..START }, &mut rng, &mut outputs);
-            match input {
-                Some(input) => machine.handle(input, cx),
-                None => machine.handle_timeout(cx),
-            }
+            let outputs = this.lines.turn(&mut machine, now, &mut rng, choices);
             now = now.next();
             outputs.iter().for_each(|output| this.observe(output));
         }
@@ -251,17 +245,8 @@ impl Subject for Hosts {
         }
     }
 
-    variants! { INPUTS, input_name(Input<Command>):
-        Input::Listening { .. } => "Listening",
-        Input::ListenFailed { .. } => "ListenFailed",
+    link_inputs! { Input<Command>:
         Input::Opened { .. } => "Opened",
-        Input::Received { .. } => "Received",
-        Input::Message { .. } => "Message",
-        Input::Written { .. } => "Written",
-        Input::Finished { .. } => "Finished",
-        Input::Closed { .. } => "Closed",
-        Input::Datagram { .. } => "Datagram",
-        Input::AddressesChanged => "AddressesChanged",
         Input::Answer { .. } => "Answer",
         Input::Command(Command::Accept { .. }) => "Command Accept",
         Input::Command(Command::Refuse { .. }) => "Command Refuse",
@@ -270,15 +255,7 @@ impl Subject for Hosts {
         Input::Command(Command::Cancel) => "Command Cancel",
     }
 
-    variants! { OUTPUTS, output_name(Output<Event>):
-        Output::Dial { .. } | Output::Listen { .. } | Output::Unlisten { .. } => "Dial",
-        Output::Send { .. } | Output::Message { .. } | Output::Datagram { .. } | Output::Query { .. } => "Send",
-        Output::Close { how: How::Flush, .. } | Output::Finish { .. } => "Close Flush",
-        Output::Close { how: How::Abort, .. } => "Close Abort",
-        Output::Pause { .. } => "Pause",
-        Output::Resume { .. } => "Resume",
-        Output::Event(Event::Stage(_)) => "Stage",
-        Output::Event(Event::Known { .. }) => "Known",
+    peer_outputs! { Event:
         Output::Event(Event::Servers { .. }) => "Servers",
         Output::Event(Event::Offered { .. }) => "Offered",
         Output::Event(Event::Withdrawn { .. }) => "Withdrawn",
@@ -286,17 +263,6 @@ impl Subject for Hosts {
         Output::Event(Event::Content { .. }) => "Content",
         Output::Event(Event::Complete { .. }) => "Complete",
         Output::Event(Event::Ended(Ok(()))) => "Ended, kept",
-        Output::Event(Event::Ended(Err(Failure::Relay(_)))) => "Ended, no relay",
-        Output::Event(Event::Ended(Err(Failure::Room(_)))) => "Ended, no room",
-        Output::Event(Event::Ended(Err(Failure::RelayClosed))) => "Ended, relay closed",
-        Output::Event(Event::Ended(Err(Failure::TimedOut))) => "Ended, timed out",
-        Output::Event(Event::Ended(Err(Failure::Malformed(_)))) => "Ended, malformed",
-        Output::Event(Event::Ended(Err(Failure::RelayProtocol))) => "Ended, relay protocol",
-        Output::Event(Event::Ended(Err(Failure::RoomTimedOut | Failure::RoomUnknown))) => "Ended, room",
-        Output::Event(Event::Ended(Err(Failure::Interrupted))) => "Ended, interrupted",
-        Output::Event(Event::Ended(Err(Failure::Stalled))) => "Ended, stalled",
-        Output::Event(Event::Ended(Err(Failure::Corrupted))) => "Ended, corrupted",
-        Output::Event(Event::Ended(Err(Failure::PartnerGaveUp))) => "Ended, given up",
         Output::Event(Event::Ended(Err(Failure::Cancelled))) => "Ended, cancelled",
         Output::Event(Event::Ended(Err(Failure::Other(_)))) => "Ended, no file",
     }

@@ -13,7 +13,8 @@ use pleach_core::bob::peer::RelayAccess;
 use pleach_core::link::{
     Address, Answer, Cause, Input, LinkId, ListenerId, MessageKind, Output, QueryId, Via,
 };
-use pleach_core::{At, Instant, WallTime};
+use pleach_core::{At, Context, Instant, Machine, WallTime};
+use rand_chacha::ChaCha8Rng;
 
 use crate::choices::Choices;
 
@@ -70,6 +71,35 @@ pub(super) enum Said {
     /// Records, or a last word.
     InRoom,
 }
+
+/// [`variants!`](crate::variants) of the outputs of a peer with these events: what it adds to those that both peers have.
+macro_rules! peer_outputs {
+    ($event:ident: $($pattern:pat => $text:literal),+ $(,)?) => {
+        $crate::variants! { OUTPUTS, output_name(Output<$event>):
+            pleach_core::link::Output::Dial { .. } | pleach_core::link::Output::Listen { .. } | pleach_core::link::Output::Unlisten { .. } => "Dial",
+            pleach_core::link::Output::Send { .. } | pleach_core::link::Output::Message { .. } | pleach_core::link::Output::Datagram { .. } | pleach_core::link::Output::Query { .. } => "Send",
+            pleach_core::link::Output::Close { how: pleach_core::link::How::Flush, .. } | pleach_core::link::Output::Finish { .. } => "Close Flush",
+            pleach_core::link::Output::Close { how: pleach_core::link::How::Abort, .. } => "Close Abort",
+            pleach_core::link::Output::Pause { .. } => "Pause",
+            pleach_core::link::Output::Resume { .. } => "Resume",
+            pleach_core::link::Output::Event($event::Stage(_)) => "Stage",
+            pleach_core::link::Output::Event($event::Known { .. }) => "Known",
+            pleach_core::link::Output::Event($event::Ended(Err(pleach_core::bob::peer::Failure::Relay(_)))) => "Ended, no relay",
+            pleach_core::link::Output::Event($event::Ended(Err(pleach_core::bob::peer::Failure::Room(_)))) => "Ended, no room",
+            pleach_core::link::Output::Event($event::Ended(Err(pleach_core::bob::peer::Failure::RelayClosed))) => "Ended, relay closed",
+            pleach_core::link::Output::Event($event::Ended(Err(pleach_core::bob::peer::Failure::TimedOut))) => "Ended, timed out",
+            pleach_core::link::Output::Event($event::Ended(Err(pleach_core::bob::peer::Failure::Malformed(_)))) => "Ended, malformed",
+            pleach_core::link::Output::Event($event::Ended(Err(pleach_core::bob::peer::Failure::RelayProtocol))) => "Ended, relay protocol",
+            pleach_core::link::Output::Event($event::Ended(Err(pleach_core::bob::peer::Failure::RoomTimedOut | pleach_core::bob::peer::Failure::RoomUnknown))) => "Ended, room",
+            pleach_core::link::Output::Event($event::Ended(Err(pleach_core::bob::peer::Failure::Interrupted))) => "Ended, interrupted",
+            pleach_core::link::Output::Event($event::Ended(Err(pleach_core::bob::peer::Failure::Stalled))) => "Ended, stalled",
+            pleach_core::link::Output::Event($event::Ended(Err(pleach_core::bob::peer::Failure::Corrupted))) => "Ended, corrupted",
+            pleach_core::link::Output::Event($event::Ended(Err(pleach_core::bob::peer::Failure::PartnerGaveUp))) => "Ended, given up",
+            $($pattern => $text),+
+        }
+    };
+}
+pub(super) use peer_outputs;
 
 impl<C: Debug> Lines<C> {
     pub(super) const fn new() -> Self {
@@ -141,6 +171,26 @@ impl<C: Debug> Lines<C> {
         if !bytes.is_empty() {
             self.coming.push_back(Input::Received { link, bytes });
         }
+    }
+
+    /// Hands `machine` what comes next, or tells it that time has passed; what it wants.
+    pub(super) fn turn<M, E>(
+        &mut self,
+        machine: &mut M,
+        now: Instant,
+        rng: &mut ChaCha8Rng,
+        choices: &mut Choices<'_>,
+    ) -> Vec<Output<E>>
+    where
+        M: Machine<Input = Input<C>, Output = Output<E>>,
+    {
+        let mut outputs = Vec::new();
+        let cx = &mut Context::new(At { now, ..START }, rng, &mut outputs);
+        match self.next(choices) {
+            Some(input) => machine.handle(input, cx),
+            None => machine.handle_timeout(cx),
+        }
+        outputs
     }
 
     /// What was to come, cut anywhere; nothing over a link that is not read.

@@ -17,7 +17,7 @@ use rand_core::SeedableRng;
 use super::bob_peer::{START, any, encode};
 use crate::choices::Choices;
 use crate::laws::Subject;
-use crate::variants;
+use crate::{link_inputs, variants};
 
 const LINKS_MAX: usize = 12;
 const UNREGISTERED_MAX: usize = 6;
@@ -406,18 +406,9 @@ impl Subject for Guests {
         }
     }
 
-    variants! { INPUTS, input_name(Input):
-        Input::Listening { .. } => "Listening",
-        Input::ListenFailed { .. } => "ListenFailed",
+    link_inputs! { Input:
         Input::Opened { via: Via::Dialled, .. } => "Opened, dialled",
         Input::Opened { via: Via::Accepted { .. }, .. } => "Opened, accepted",
-        Input::Received { .. } => "Received",
-        Input::Message { .. } => "Message",
-        Input::Written { .. } => "Written",
-        Input::Finished { .. } => "Finished",
-        Input::Closed { .. } => "Closed",
-        Input::Datagram { .. } => "Datagram",
-        Input::AddressesChanged => "AddressesChanged",
         Input::Answer { .. } => "Answer",
         Input::Command(Command::Shutdown) => "Shutdown",
     }

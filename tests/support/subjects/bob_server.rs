@@ -9,15 +9,14 @@ use pleach_core::bob::peer::Failure;
 use pleach_core::bob::server::{Command, Config, Event, Guesses, Sent, Server};
 use pleach_core::bob::spoke::{Client, Secret};
 use pleach_core::bob::{Compression, Identity, Name, Password, Public};
-use pleach_core::link::{How, Input, Output};
-use pleach_core::{At, Context, Machine};
+use pleach_core::link::{Input, Output};
 use rand_chacha::ChaCha8Rng;
 use rand_core::SeedableRng;
 
-use super::bob_peer::{INPUT_MAX, Lines, ROOM, START, Said, name, relay};
+use super::bob_peer::{INPUT_MAX, Lines, ROOM, START, Said, name, peer_outputs, relay};
 use crate::choices::Choices;
 use crate::laws::Subject;
-use crate::variants;
+use crate::link_inputs;
 
 /// No eight of its letters stand in a row in the name of anything.
 const PASSWORD: &[u8] = b"zqxj-vkwy-7t3m-hb5d";
@@ -145,12 +144,7 @@ impl Subject for Callers {
                 _ if step % 8 == 7 => this.call(choices),
                 _ => {}
             }
-            let (input, mut outputs) = (this.lines.next(choices), Vec::new());
-            let cx = &mut Context::new(At { now, ..START }, &mut rng, &mut outputs);
-            match input {
-                Some(input) => machine.handle(input, cx),
-                None => machine.handle_timeout(cx),
-            }
+            let outputs = this.lines.turn(&mut machine, now, &mut rng, choices);
             now = now.next();
             outputs.iter().for_each(|output| this.observe(output));
         }
@@ -182,31 +176,14 @@ impl Subject for Callers {
         self.ended |= matches!(output, Output::Event(Event::Ended(_)));
     }
 
-    variants! { INPUTS, input_name(Input<Command>):
-        Input::Listening { .. } => "Listening",
-        Input::ListenFailed { .. } => "ListenFailed",
+    link_inputs! { Input<Command>:
         Input::Opened { .. } => "Opened",
-        Input::Received { .. } => "Received",
-        Input::Message { .. } => "Message",
-        Input::Written { .. } => "Written",
-        Input::Finished { .. } => "Finished",
-        Input::Closed { .. } => "Closed",
-        Input::Datagram { .. } => "Datagram",
-        Input::AddressesChanged => "AddressesChanged",
         Input::Answer { .. } => "Answer",
         Input::Command(Command::Content { .. }) => "Command Content",
         Input::Command(Command::Cancel) => "Command Cancel",
     }
 
-    variants! { OUTPUTS, output_name(Output<Event>):
-        Output::Dial { .. } | Output::Listen { .. } | Output::Unlisten { .. } => "Dial",
-        Output::Send { .. } | Output::Message { .. } | Output::Datagram { .. } | Output::Query { .. } => "Send",
-        Output::Close { how: How::Flush, .. } | Output::Finish { .. } => "Close Flush",
-        Output::Close { how: How::Abort, .. } => "Close Abort",
-        Output::Pause { .. } => "Pause",
-        Output::Resume { .. } => "Resume",
-        Output::Event(Event::Stage(_)) => "Stage",
-        Output::Event(Event::Known { .. }) => "Known",
+    peer_outputs! { Event:
         Output::Event(Event::WrongPassword { .. }) => "WrongPassword",
         Output::Event(Event::Agreed { .. }) => "Agreed",
         Output::Event(Event::Accepted { .. }) => "Accepted",
@@ -214,17 +191,6 @@ impl Subject for Callers {
         Output::Event(Event::Sent { .. }) => "Sent",
         Output::Event(Event::Ended(Ok(Sent { confirmed: true }))) => "Ended, confirmed",
         Output::Event(Event::Ended(Ok(Sent { confirmed: false }))) => "Ended, not confirmed",
-        Output::Event(Event::Ended(Err(Failure::Relay(_)))) => "Ended, no relay",
-        Output::Event(Event::Ended(Err(Failure::Room(_)))) => "Ended, no room",
-        Output::Event(Event::Ended(Err(Failure::RelayClosed))) => "Ended, relay closed",
-        Output::Event(Event::Ended(Err(Failure::TimedOut))) => "Ended, timed out",
-        Output::Event(Event::Ended(Err(Failure::Malformed(_)))) => "Ended, malformed",
-        Output::Event(Event::Ended(Err(Failure::RelayProtocol))) => "Ended, relay protocol",
-        Output::Event(Event::Ended(Err(Failure::RoomTimedOut | Failure::RoomUnknown))) => "Ended, room",
-        Output::Event(Event::Ended(Err(Failure::Interrupted))) => "Ended, interrupted",
-        Output::Event(Event::Ended(Err(Failure::Stalled))) => "Ended, stalled",
-        Output::Event(Event::Ended(Err(Failure::Corrupted))) => "Ended, corrupted",
-        Output::Event(Event::Ended(Err(Failure::PartnerGaveUp))) => "Ended, given up",
         Output::Event(Event::Ended(Err(Failure::Cancelled | Failure::Other(_)))) => "Ended, cancelled",
     }
 

@@ -17,7 +17,7 @@ use rand_core::SeedableRng;
 use super::counterpart::Counterpart;
 use crate::choices::Choices;
 use crate::laws::Subject;
-use crate::variants;
+use crate::{link_inputs, variants};
 
 mod honest;
 mod stimuli;
@@ -228,18 +228,9 @@ impl Subject for World {
         self.queries.truncate(4);
     }
 
-    variants! { INPUTS, input_name(Input):
-        Input::Listening { .. } => "Listening",
-        Input::ListenFailed { .. } => "ListenFailed",
+    link_inputs! { Input:
         Input::Opened { via: Via::Dialled, .. } => "Opened, dialled",
         Input::Opened { via: Via::Accepted { .. }, .. } => "Opened, accepted",
-        Input::Received { .. } => "Received",
-        Input::Message { .. } => "Message",
-        Input::Written { .. } => "Written",
-        Input::Finished { .. } => "Finished",
-        Input::Closed { .. } => "Closed",
-        Input::Datagram { .. } => "Datagram",
-        Input::AddressesChanged => "AddressesChanged",
         Input::Answer { answer: Answer::Resolved(_), .. } => "Answer Resolved",
         Input::Answer { answer: Answer::Loaded(_), .. } => "Answer Loaded",
         Input::Answer { answer: Answer::Stored(_), .. } => "Answer Stored",
