@@ -43,7 +43,7 @@ pub struct Config {
     pub listen: Vec<Address>,
     /// Where to join through, and who is expected there.
     pub bootstrap: Vec<(Address, Option<PeerId>)>,
-    /// Peers reached before through which a topic without neighbours tries to join. Default 16.
+    /// Peers of the book that a stranded topic is told of, each time. Default 16.
     pub company_max: usize,
     /// Places to join through in all. Default 64.
     pub bootstrap_max: usize,

@@ -79,7 +79,8 @@ pub struct Config {
     /// A sample goes out this often. Default 15 s.
     pub shuffle_period: Duration,
     /// A node that has joined shuffles for the first time within this time, at random: until then it knows nobody but
-    /// its neighbours, and could not outlive them. Default 3 s.
+    /// its neighbours, and could not outlive them. While its passive view holds fewer than A peers, it shuffles again
+    /// after twice this time, four times and so on, up to `shuffle_period`. Default 3 s.
     pub shuffle_first_within: Duration,
     /// Steps of a SHUFFLE walk; greater values from peers are taken as this. Default 4.
     pub shuffle_walk: u32,

@@ -9,10 +9,11 @@ use rand_core::Rng;
 
 use super::conduct::Limited;
 use super::links::Errand;
-use super::{Config, Contact, DownReason, Message, Output, Overlay, Priority, Violation};
+use super::passive::Candidate;
+use super::{Config, Contact, DownReason, Event, Message, Output, Overlay, Priority, Violation};
 use crate::machine::Context;
 use crate::rng;
-use crate::stats::count;
+use crate::stats::{count, count_by};
 use crate::time::Instant;
 
 /// Where we join, and how far that has come.
@@ -26,10 +27,12 @@ pub(super) struct Joining<P> {
     /// Bootstrap nodes that this round has not tried.
     left: usize,
     /// When the latest round began.
-    pub(super) latest: Option<Instant>,
+    latest: Option<Instant>,
     wait: Duration,
-    /// A JOIN is out, and no neighbour was won since.
-    sent: bool,
+    /// We asked around without a neighbour, and none was won since.
+    seeking: bool,
+    /// The parent was asked in this round.
+    parent_asked: bool,
     confirmations: u32,
 }
 
@@ -42,13 +45,19 @@ impl<P: Copy + Ord + Debug> Joining<P> {
             left: 0,
             latest: None,
             wait: config.join_retry_min,
-            sent: false,
+            seeking: false,
+            parent_asked: false,
             confirmations: 0,
         }
     }
 
     pub(super) fn forget(&mut self, peer: &P) {
         self.bootstrap.retain(|contact| contact.peer != *peer);
+    }
+
+    /// Whether a JOIN of ours may be on its way through the network.
+    pub(super) fn is_recent(&self, now: Instant, span: Duration) -> bool {
+        !self.bootstrap.is_empty() && self.latest.is_some_and(|latest| now.since(latest) < span)
     }
 
     /// The next bootstrap node, in random order, none twice before all had their turn.
@@ -106,8 +115,7 @@ impl<P: Copy + Ord + Debug> Overlay<P> {
 
     /// Stranded: joins again (5.4), at most once in `join_retry_min`.
     pub(super) fn seek(&mut self, cx: &mut Context<'_, Output<P>>) {
-        let nowhere = self.joining.bootstrap.is_empty() && self.lost.is_empty();
-        if !self.is_stranded() || nowhere || !self.joining.started || self.addresses.is_none() {
+        if !self.is_stranded() || !self.joining.started || self.addresses.is_none() {
             return;
         }
         if self.timers.join.is_none() {
@@ -133,7 +141,8 @@ impl<P: Copy + Ord + Debug> Overlay<P> {
         wait.saturating_mul(self.config.jitter_percent.min(100)) / 100
     }
 
-    /// Tries one bootstrap node after the other until one is reached, and one lost neighbour.
+    /// Tries one bootstrap node after the other until one is reached, and one lost neighbour. Asks the parent too, if an
+    /// earlier round reached some who did not help.
     pub(super) fn join_round(&mut self, cx: &mut Context<'_, Output<P>>) {
         let share = self.late_by(self.joining.wait);
         let wait = self.joining.wait.saturating_add(share).saturating_add(rng::up_to(cx.rng(), share));
@@ -141,8 +150,32 @@ impl<P: Copy + Ord + Debug> Overlay<P> {
         self.joining.wait = self.joining.wait.saturating_mul(2).min(self.config.join_retry_max);
         self.joining.latest = Some(cx.now());
         self.joining.left = self.joining.bootstrap.len();
+        self.joining.parent_asked = false;
+        if self.joining.seeking {
+            self.ask_parent(cx);
+        }
         self.join_next(cx);
         self.try_lost(cx);
+    }
+
+    fn ask_parent(&mut self, cx: &mut Context<'_, Output<P>>) {
+        if !self.joining.parent_asked {
+            self.joining.parent_asked = true;
+            cx.emit(Output::Event(Event::Stranded));
+        }
+    }
+
+    /// The parent knows these: no neighbour vouches for them, so they are candidates that we named ourselves.
+    pub(super) fn on_known(&mut self, contacts: Vec<Contact<P>>, cx: &mut Context<'_, Output<P>>) {
+        count_by(&mut self.stats.passive_shed, contacts.len().saturating_sub(self.capacity.passive));
+        for contact in contacts.into_iter().take(self.capacity.passive) {
+            if !self.refresh_candidate(&contact) {
+                let contact = self.bounded(contact);
+                self.keep(contact.peer, Candidate::unverified(contact.addresses, self.me), cx);
+            }
+        }
+        self.joining.seeking |= self.active.is_empty();
+        self.unsettled = true;
     }
 
     /// The bootstrap node was not reached: on to the next one at once.
@@ -159,6 +192,7 @@ impl<P: Copy + Ord + Debug> Overlay<P> {
                 return;
             }
         }
+        self.ask_parent(cx);
     }
 
     fn join_through_next(&mut self, cx: &mut Context<'_, Output<P>>) -> bool {
@@ -181,7 +215,7 @@ impl<P: Copy + Ord + Debug> Overlay<P> {
         if self.active.contains(&to) {
             return;
         }
-        self.joining.sent |= self.active.is_empty();
+        self.joining.seeking |= self.active.is_empty();
         count(&mut self.stats.joins_sent);
         let nonce = Some(cx.rng().next_u64());
         self.send(to, Message::Join { ttl: self.config.join_walk, peer: self.own_contact(), nonce }, cx);
@@ -192,10 +226,9 @@ impl<P: Copy + Ord + Debug> Overlay<P> {
         self.timers.join = None;
         self.joining.wait = self.config.join_retry_min;
         self.joining.left = 0;
-        if self.joining.sent {
-            self.joining.sent = false;
-            let first = self.offset(self.config.shuffle_first_within, cx);
-            self.timers.shuffle = crate::deadline::earliest(self.timers.shuffle, Some(first));
+        if self.joining.seeking {
+            self.joining.seeking = false;
+            self.shuffle_soon(cx);
             self.joining.confirmations = self.config.join_confirmations;
             self.plan_confirmation(cx);
         }

@@ -238,6 +238,7 @@ impl<P: Copy + Ord + Debug> Machine for Overlay<P> {
         let cx = &mut cx.not_before(&mut self.latest);
         match input {
             Input::Join { bootstrap } => self.start(bootstrap, cx),
+            Input::Known { contacts } => self.on_known(contacts, cx),
             Input::Leave => self.leave(cx),
             Input::Addresses(addresses) => self.on_addresses(addresses),
             Input::Message { from, message } => self.on_message(from, message, cx),

@@ -87,6 +87,12 @@ pub enum Input<P> {
         /// Nodes known from elsewhere.
         bootstrap: Vec<Contact<P>>,
     },
+    /// Peers that the parent knows from elsewhere, in answer to [`Event::Stranded`]: candidates like those that
+    /// neighbours name.
+    Known {
+        /// At most as many as the passive view holds.
+        contacts: Vec<Contact<P>>,
+    },
     /// Leave the topic: says goodbye, then the instance is closed.
     Leave,
     /// The addresses to advertise for ourselves; before the first there is no JOIN.
@@ -198,6 +204,9 @@ pub enum Output<P> {
 /// What became of the active view.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Event<P> {
+    /// There is nobody left to ask (5.4), and the bootstrap nodes are gone or did not help: whoever else is known is
+    /// welcome as [`Input::Known`] (T-51). At most once in every round of joining.
+    Stranded,
     /// A neighbour was won.
     NeighborUp {
         /// Who.

@@ -177,7 +177,7 @@ impl<P: Copy + Ord + Debug> Overlay<P> {
     }
 
     /// True if nothing is to be added: it is us, a neighbour, pending, or known, with its addresses replaced.
-    fn refresh_candidate(&mut self, contact: &Contact<P>) -> bool {
+    pub(super) fn refresh_candidate(&mut self, contact: &Contact<P>) -> bool {
         let peer = contact.peer;
         if peer == self.me || self.active.contains(&peer) || self.pending.contains(&peer) {
             return true;

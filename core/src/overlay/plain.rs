@@ -74,8 +74,7 @@ impl<P: Copy + Ord + Debug> Overlay<P> {
             if let Some(link) = self.links.get_mut(&peer) {
                 link.silent_until = None;
             }
-            let invited = self.joining.latest.is_some_and(|joined| now.since(joined) < JOINED_LATELY);
-            let known = invited || self.passive.contains(&peer);
+            let known = self.joining.is_recent(now, JOINED_LATELY) || self.passive.contains(&peer);
             let free = self.active.len() + self.pending.len() < self.capacity.active;
             if known && free && self.is_plain(&peer) && !self.is_backed_off(&peer, now) {
                 self.request(peer, &[], Priority::Low, cx);

@@ -130,7 +130,9 @@ impl<P: Copy + Ord + Debug> Overlay<P> {
         let room = self.active.len() < self.capacity.active
             || (priority == Priority::High && self.make_room(peer, cx));
         if !room {
+            // It may have nobody else, and knows by our request alone that there is a network.
             self.send_disconnect(peer, true, None, cx);
+            self.send_parting_sample(peer, cx);
             if let Some(request) = self.pending.remove(&peer) {
                 self.keep(peer, request.candidate, cx);
             }

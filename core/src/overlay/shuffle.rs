@@ -8,6 +8,7 @@ use super::conduct::Limited;
 use super::links::Errand;
 use super::{Config, Contact, Message, Output, Overlay, Violation};
 use crate::bounded::Recent;
+use crate::deadline::earliest;
 use crate::machine::Context;
 use crate::rng;
 use crate::stats::{count, count_by};
@@ -26,6 +27,8 @@ pub(super) struct Shuffling<P> {
     paths: Recent<u64, P>,
     /// Who evicted us a moment ago.
     parting: Option<(P, Instant)>,
+    /// How long after the next shuffle the one after it is due, at most the period of the configuration.
+    pace: Duration,
 }
 
 /// Our own shuffle that awaits its reply.
@@ -43,6 +46,7 @@ impl<P: Copy + Ord + Debug> Shuffling<P> {
             outstanding: None,
             paths: Recent::new(config.paths_max, config.shuffle_lifetime),
             parting: None,
+            pace: config.shuffle_period,
         }
     }
 
@@ -53,6 +57,21 @@ impl<P: Copy + Ord + Debug> Shuffling<P> {
 }
 
 impl<P: Copy + Ord + Debug> Overlay<P> {
+    /// A node that has just joined shuffles soon, as it knows nobody but its neighbours yet.
+    pub(super) fn shuffle_soon(&mut self, cx: &mut Context<'_, Output<P>>) {
+        let soon = self.config.shuffle_first_within;
+        self.shuffling.pace = soon;
+        self.timers.shuffle = earliest(self.timers.shuffle, Some(self.offset(soon, cx)));
+    }
+
+    /// When to shuffle after this time: until there is a reserve for every neighbour, sooner than usual.
+    pub(super) fn shuffle_period(&mut self) -> Duration {
+        let period = self.config.shuffle_period;
+        let doubled = self.shuffling.pace.saturating_mul(2).min(period);
+        self.shuffling.pace = if self.passive.len() < self.capacity.active { doubled } else { period };
+        self.shuffling.pace
+    }
+
     /// 4.6: starts a walk at a random neighbour.
     pub(super) fn shuffle(&mut self, cx: &mut Context<'_, Output<P>>) {
         let rank = rng::index(cx.rng(), self.active.len());

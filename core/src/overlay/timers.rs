@@ -46,7 +46,8 @@ impl<P: Copy + Ord + Debug> Overlay<P> {
         }
         let due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
         if due(self.timers.shuffle) {
-            self.timers.shuffle = Some(self.period(self.config.shuffle_period, cx));
+            let period = self.shuffle_period();
+            self.timers.shuffle = Some(self.period(period, cx));
             self.shuffle(cx);
         }
         if due(self.timers.refresh) {

@@ -154,6 +154,8 @@ fn route_overlay(buffers: &mut Buffers, out: &mut Vec<Out>) {
             overlay::Output::Violation { peer, violation } => {
                 out.push(Out::Accused { peer, rule: format!("overlay: {violation:?}") });
             }
+            // There is no book of peers here.
+            overlay::Output::Event(overlay::Event::Stranded) => {}
             overlay::Output::Event(overlay::Event::NeighborUp { peer }) => {
                 waiting.push_back(In::Broadcast(broadcast::Input::NeighborUp { peer, extended: true }));
             }

@@ -115,7 +115,7 @@ impl World {
         if choices.once_in(2) {
             own.registration = Registration::Query;
         }
-        own.ask_admission = choices.once_in(4);
+        own.ask_admission = choices.once_in(2);
         let node = Node::new(own, Keypair::from_seed(&SEED), &Snapshot::default(), START, &mut rng);
         (world.begin(), node.expect("a configuration that is a constant"))
     }

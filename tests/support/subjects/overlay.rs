@@ -180,6 +180,7 @@ impl Subject for Neighbourhood {
             };
         }
         match choices.byte() % 32 {
+            0 if choices.once_in(2) => Input::Known { contacts: Self::contacts(choices) },
             0 => Input::Join { bootstrap: Self::contacts(choices) },
             1..8 => self.connected(choices),
             8 => {
@@ -222,6 +223,7 @@ impl Subject for Neighbourhood {
 
     variants! { INPUTS, input_name(Input<Peer>):
         Input::Join { .. } => "Join",
+        Input::Known { .. } => "Known",
         Input::Leave => "Leave",
         Input::Addresses(_) => "Addresses",
         Input::Message { message: Message::Join { .. }, .. } => "Message Join",
@@ -258,6 +260,7 @@ impl Subject for Neighbourhood {
         Output::Violation { violation: Violation::Impersonation, .. } => "Violation Impersonation",
         Output::Violation { violation: Violation::UnaskedReplies, .. } => "Violation UnaskedReplies",
         Output::Violation { violation: Violation::RateExceeded, .. } => "Violation RateExceeded",
+        Output::Event(Event::Stranded) => "Stranded",
         Output::Event(Event::NeighborUp { .. }) => "NeighborUp",
         Output::Event(Event::NeighborDown { reason: DownReason::Evicted, .. }) => "NeighborDown Evicted",
         Output::Event(Event::NeighborDown { reason: DownReason::Left, .. }) => "NeighborDown Left",
@@ -283,6 +286,7 @@ impl Subject for Neighbourhood {
             Some(Input::Message { message: Message::Shuffle { nodes, .. }, .. })
             | Some(Input::Message { message: Message::ShuffleReply { nodes, .. }, .. }) => nodes.len(),
             Some(Input::Join { bootstrap }) => bootstrap.len(),
+            Some(Input::Known { contacts }) => contacts.len(),
             _ => 0,
         };
         4 * (usize::from(PEERS) + named) + 4

@@ -79,6 +79,11 @@ impl Dials {
         })
     }
 
+    /// Whether a place to join through is this peer's.
+    pub(super) fn is_bootstrap(&self, peer: PeerId) -> bool {
+        self.bootstrap.iter().any(|bootstrap| bootstrap.peer == Some(peer))
+    }
+
     #[cfg(test)]
     pub(super) fn has_any(&self) -> bool {
         !self.under_way.is_empty()
@@ -102,11 +107,8 @@ impl Node {
             return self.overlays(&overlay::Input::DialFailed { peer }, cx);
         }
         let places: Vec<Place> = addresses.iter().filter_map(place_of).collect();
-        let source = if self.dials.bootstrap.iter().any(|bootstrap| bootstrap.peer == Some(peer)) {
-            Source::Local
-        } else {
-            Source::Peer { peer, over: None }
-        };
+        let source =
+            if self.dials.is_bootstrap(peer) { Source::Local } else { Source::Peer { peer, over: None } };
         self.book_input(book::Input::Learned { peer, places, source }, cx);
         let places = self.book.candidates(peer, cx.now());
         self.dialler_input(dial::Input::Dial { key: Target::Peer(peer), places }, cx);
@@ -172,7 +174,7 @@ impl Node {
     /// Joins through a peer, if it is at a place to join through: once the overlays know of a link to it, and when its ban
     /// is over, for which they have forgotten it.
     pub(super) fn join_through(&mut self, peer: PeerId, cx: &mut Cx<'_>) {
-        if self.dials.bootstrap.iter().any(|bootstrap| bootstrap.peer == Some(peer)) {
+        if self.dials.is_bootstrap(peer) {
             self.join_all(cx);
         }
     }

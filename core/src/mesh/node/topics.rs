@@ -16,6 +16,7 @@ use crate::mesh::rpc::{self, Action};
 use crate::mesh::signed::{Refusal, Signed};
 use crate::mesh::{Done, Event, UsageError, Validation};
 use crate::overlay::{self, Contact, Overlay};
+use crate::rng;
 use crate::stats::count;
 use crate::time::Instant;
 
@@ -174,6 +175,7 @@ impl Node {
             overlay::Output::Violation { peer, violation } => {
                 self.offence(peer, Offence::from(violation), cx);
             }
+            overlay::Output::Event(overlay::Event::Stranded) => self.find_company(name, cx),
             overlay::Output::Event(overlay::Event::NeighborUp { peer }) => {
                 let extended = self.is_extended(peer);
                 self.broadcast(name, broadcast::Input::NeighborUp { peer, extended }, cx);
@@ -181,7 +183,6 @@ impl Node {
             }
             overlay::Output::Event(overlay::Event::NeighborDown { peer, reason }) => {
                 self.broadcast(name, broadcast::Input::NeighborDown { peer }, cx);
-                self.find_company(name, cx);
                 cx.emit(Output::Event(Event::NeighborDown { topic: name.to_string(), peer, reason }));
             }
         }
@@ -257,14 +258,30 @@ impl Node {
         }
     }
 
-    /// A topic without neighbours may also join through peers that were reached before: the places of the
-    /// configuration may all be gone (T-51).
+    /// A stranded topic is told of peers in the book, as the places of the configuration, which it knows already, may all
+    /// be gone (T-51): of those that were reached before, and where these are few, of those known from hearsay. Only of
+    /// the former where a topic that the peer does not have costs its whole connection (`overlay` 3.3 e).
     fn find_company(&mut self, name: &Name, cx: &mut Cx<'_>) {
-        let known: Vec<PeerId> = self.book.verified().take(self.config.company_max).collect();
-        self.offer_company(name, &known, cx);
+        let usable = |peer: &PeerId| {
+            let dialable = self.book.retry_at(*peer, cx.now()).is_some_and(|at| at <= cx.now());
+            dialable && !self.dials.is_bootstrap(*peer)
+        };
+        let mut company: Vec<PeerId> =
+            self.book.connected().chain(self.book.verified()).filter(usable).collect();
+        let mut strangers: Vec<PeerId> = if self.config.overlay.plain_peers {
+            Vec::new()
+        } else {
+            self.book.strangers().filter(usable).collect()
+        };
+        rng::choose_to_front(cx.rng(), &mut company, self.config.company_max);
+        company.truncate(self.config.company_max);
+        let room = self.config.company_max - company.len();
+        rng::choose_to_front(cx.rng(), &mut strangers, room);
+        company.extend(strangers.into_iter().take(room));
+        self.offer_company(name, &company, cx);
     }
 
-    /// A topic without neighbours may join through these too.
+    /// A stranded topic may ask these too.
     pub(super) fn offer_company(&mut self, name: &Name, peers: &[PeerId], cx: &mut Cx<'_>) {
         let lonely = self.topics.get(name).is_some_and(|topic| topic.overlay.active().next().is_none());
         if !lonely || self.phase != Phase::Running {
@@ -275,9 +292,9 @@ impl Node {
             (!addresses.is_empty()).then_some(Contact { peer: *peer, addresses })
         };
         let usable = |peer: &&PeerId| !self.is_banned(**peer, cx.now());
-        let bootstrap: Vec<Contact<PeerId>> = peers.iter().filter(usable).filter_map(contact).collect();
-        if !bootstrap.is_empty() {
-            self.overlay(name, overlay::Input::Join { bootstrap }, cx);
+        let contacts: Vec<Contact<PeerId>> = peers.iter().filter(usable).filter_map(contact).collect();
+        if !contacts.is_empty() {
+            self.overlay(name, overlay::Input::Known { contacts }, cx);
         }
     }
 

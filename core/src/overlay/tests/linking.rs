@@ -37,6 +37,8 @@ fn r4_4_a_low_acceptance_that_finds_the_view_full_is_declined() {
     bench.befriend(2);
     let outputs = bench.hear(9, neighbor(9, Priority::Low, 1));
     assert_eq!(disconnects(&outputs), [(9, true, None)]);
+    // It may have joined a moment ago and know nobody else: it is told of some.
+    assert_eq!(replies(&outputs), [(9, [1, 2].to_vec(), None)]);
     assert_eq!((bench.active(), bench.passive()), ([1, 2].to_vec(), [9].to_vec()));
 }
 

@@ -350,7 +350,7 @@ impl Network {
             Output::CheckRegistered { peer: subject } => {
                 self.push(now, Step::Input(peer, Input::Registered { peer: subject, registered: true }));
             }
-            Output::Violation { .. } => {}
+            Output::Violation { .. } | Output::Event(Event::Stranded) => {}
             Output::Event(Event::NeighborUp { peer: with }) => {
                 self.changes += 1;
                 assert!(node.neighbors.insert(with), "{peer}: {with} up twice");

@@ -100,7 +100,7 @@ fn r3_3_b_a_silent_dialler_is_asked_after_two_seconds() {
 fn r3_3_e_but_not_on_a_topic_it_may_not_have() {
     let mut bench = Bench::with(config());
     bench.connect(9);
-    assert_eq!(bench.wait(Duration::from_secs(10)), []);
+    assert_eq!(sent(&bench.wait(Duration::from_secs(10))), []);
 }
 
 #[test]

@@ -277,7 +277,9 @@ impl Parent {
                 Output::Dial { peer, .. } => {
                     assert!(self.held.contains(peer) && !self.connected.contains(peer) && *peer != ME);
                 }
-                Output::CheckRegistered { .. } | Output::Violation { .. } => {}
+                Output::CheckRegistered { .. }
+                | Output::Violation { .. }
+                | Output::Event(crate::overlay::Event::Stranded) => {}
                 Output::Event(crate::overlay::Event::NeighborUp { peer }) => {
                     assert!(self.neighbors.insert(*peer))
                 }

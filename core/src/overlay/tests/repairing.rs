@@ -6,7 +6,7 @@ use core::time::Duration;
 use super::bench::*;
 use super::network::contact;
 use crate::machine::Machine;
-use crate::overlay::{Config, Input, Priority};
+use crate::overlay::{Config, Event, Input, Output, Priority};
 
 /// A = 6 with neighbours 1..=6 and passive peers 20..32.
 fn settled() -> Bench {
@@ -126,6 +126,30 @@ fn r5_4_with_nobody_left_it_joins_again() {
     let mut dials = dialled(&outputs);
     dials.extend(dialled(&bench.wait(Duration::from_secs(31))));
     assert!(dials.contains(&9), "{dials:?}");
+}
+
+#[test]
+fn t_51_a_stranded_node_asks_whom_else_its_parent_knows() {
+    let mut bench = Bench::new(2, 3);
+    let stranded = |outputs: &[Output<_>]| {
+        outputs.iter().filter(|output| **output == Output::Event(Event::Stranded)).count()
+    };
+    bench.befriend(1);
+    bench.befriend(2);
+    assert_eq!(stranded(&bench.wait(Duration::from_secs(60))), 0);
+    bench.give(Input::Disconnected { peer: 1 });
+    let outputs = bench.give(Input::Disconnected { peer: 2 });
+    // The lost ones are tried; when they are gone for good, it asks again and again, ever later.
+    let mut outputs = [outputs, bench.wait(Duration::from_secs(30))].concat();
+    assert!((1..=4).contains(&stranded(&outputs)), "{outputs:?}");
+    outputs = bench.give(Input::Known { contacts: (10..20).chain([ME]).map(contact).collect() });
+    // As many as the passive view holds are taken; until there is a neighbour, as many are asked as make Amin.
+    assert_eq!(dialled(&outputs), bench.pending());
+    assert_eq!((bench.pending().len(), bench.passive().len()), (1, 2));
+    let peer = bench.pending()[0];
+    let outputs = bench.give(Input::Connected { peer, dialled: true });
+    assert!(matches!(neighbors(&outputs)[..], [(to, Priority::High, _)] if to == peer));
+    assert_eq!(went_up(&bench.hear(peer, neighbor(peer, Priority::Low, 1))), [peer]);
 }
 
 #[test]

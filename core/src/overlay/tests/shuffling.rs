@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use super::bench::*;
 use super::network::{Peer, contact};
-use crate::overlay::{Config, Input, Message, Output, Violation};
+use crate::overlay::{Config, Input, Message, Output, Priority, Violation};
 
 fn shuffle(ttl: u32, origin: Peer, nodes: impl IntoIterator<Item = Peer>, nonce: u64) -> Message<Peer> {
     let nodes = nodes.into_iter().map(contact).collect();
@@ -45,9 +45,35 @@ fn r4_6_the_sample_is_half_passive_without_target_and_self() {
 }
 
 #[test]
+fn a_joiner_shuffles_soon_and_ever_later_until_it_has_a_reserve() {
+    let pauses = |bench: &mut Bench| -> Vec<u64> {
+        let mut last = bench.now;
+        let mut pause = || {
+            own_shuffle(bench);
+            bench.now.since(core::mem::replace(&mut last, bench.now)).as_secs()
+        };
+        [pause(), pause(), pause(), pause(), pause()].to_vec()
+    };
+    let joined = || {
+        let mut bench = Bench::new(4, 24);
+        bench.give(Input::Join { bootstrap: [contact(1)].to_vec() });
+        bench.give(Input::Connected { peer: 1, dialled: true });
+        bench.hear(1, neighbor(1, Priority::Low, 1));
+        bench
+    };
+    let lonely = pauses(&mut joined());
+    let expected = [0..4, 5..7, 10..14, 13..17, 13..17];
+    assert!(lonely.iter().zip(&expected).all(|(pause, range)| range.contains(pause)), "{lonely:?}");
+    let mut bench = joined();
+    bench.remember(1, 20..26);
+    let (_, usual) = (own_shuffle(&mut bench), pauses(&mut bench));
+    assert!(usual.iter().all(|pause| (13..17).contains(pause)), "{usual:?}");
+}
+
+#[test]
 fn r4_6_shuffles_come_every_15_s_with_jitter_and_skip_an_empty_view() {
     let mut bench = Bench::new(4, 24);
-    assert_eq!(bench.wait(Duration::from_secs(60)), []);
+    assert_eq!(sent(&bench.wait(Duration::from_secs(60))), []);
     bench.befriend(1);
     let mut last = None;
     let mut distinct = alloc::collections::BTreeSet::new();

@@ -156,3 +156,15 @@ fn a_publication_that_fits_no_frame_is_too_large() {
     assert_eq!(network.node(1).stats().delivered, 1);
     assert_eq!(network.node(0).stats().messages_oversize, 0);
 }
+
+#[test]
+fn t_51_a_node_whose_places_to_join_through_are_gone_finds_peers_of_an_earlier_run() {
+    let mut network = Network::of_members(11, 3);
+    network.until(10 * SECOND, |network| (0..3).all(|host| network.node(host).neighbors("t").count() == 2));
+    // 1 has dialled 0. Nobody else is told of anybody now.
+    let mut later = Network::new(12);
+    later.add(native(0, &[]));
+    later.add_with(native(1, &[]), &network.snapshot(1));
+    (0..2).for_each(|host| later.subscribe(host, "t"));
+    later.until(10 * SECOND, |later| later.node(1).neighbors("t").eq([id(0)]));
+}

@@ -201,7 +201,9 @@ fn identity_2_1_a_peer_that_was_named_before_does_not_wait_with_those_once_it_ha
 /// A minute for an hour and ten for the day.
 fn hasty() -> Config {
     let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
-    Config { registered_lifetime: minutes(1), registered_grace: minutes(10), ..solcial() }
+    // Who is lost is not looked for: that would be one more reason to ask.
+    let overlay = overlay::Config { lost_lifetime: Duration::ZERO, ..solcial().overlay };
+    Config { registered_lifetime: minutes(1), registered_grace: minutes(10), overlay, ..solcial() }
 }
 
 /// A neighbour that was let in just now.
