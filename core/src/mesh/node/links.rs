@@ -384,9 +384,7 @@ impl Node {
             named.push(alternative.peer);
             self.learn(alternative.peer, alternative.addresses.into_iter(), &remote, peer, cx);
         }
-        for name in self.topics.keys().cloned().collect::<Vec<_>>() {
-            self.offer_company(&name, &named, cx);
-        }
+        self.offer_company(&named, cx);
     }
 
     /// The peer and we do not go together for this reason: it is not dialled for a while (E5).

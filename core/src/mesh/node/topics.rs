@@ -278,13 +278,25 @@ impl Node {
         let room = self.config.company_max - company.len();
         rng::choose_to_front(cx.rng(), &mut strangers, room);
         company.extend(strangers.into_iter().take(room));
-        self.offer_company(name, &company, cx);
+        self.introduce(name, &company, cx);
     }
 
-    /// A stranded topic may ask these too.
-    pub(super) fn offer_company(&mut self, name: &Name, peers: &[PeerId], cx: &mut Cx<'_>) {
-        let lonely = self.topics.get(name).is_some_and(|topic| topic.overlay.active().next().is_none());
-        if !lonely || self.phase != Phase::Running {
+    /// A refused node was told of these: its topics without neighbours may ask them.
+    pub(super) fn offer_company(&mut self, peers: &[PeerId], cx: &mut Cx<'_>) {
+        let is_lonely = |topic: &Topic| topic.overlay.active().next().is_none();
+        let lonely: Vec<Name> = self
+            .topics
+            .iter()
+            .filter(|(_, topic)| is_lonely(topic))
+            .map(|(name, _)| Arc::clone(name))
+            .collect();
+        for name in lonely {
+            self.introduce(&name, peers, cx);
+        }
+    }
+
+    fn introduce(&mut self, name: &Name, peers: &[PeerId], cx: &mut Cx<'_>) {
+        if self.phase != Phase::Running {
             return;
         }
         let contact = |peer: &PeerId| {
