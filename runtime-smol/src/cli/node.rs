@@ -38,6 +38,7 @@ pub(crate) async fn run(
     output: Output,
     executor: Arc<Executor<'static>>,
 ) -> Result<Exit, Failure> {
+    let signals = signals::watch(HangUp::Reloads, &executor);
     Descriptors::raise_limit();
     let identity = id::load_or_create(&settings.data_dir)?;
     let own_id = identity.peer_id();
@@ -61,7 +62,7 @@ pub(crate) async fn run(
     for (token, topic) in (0..).zip(&settings.topics) {
         handle.command(Command::Subscribe { token, topic: topic.clone() }).await?;
     }
-    let feed = Feed::new(handle.clone(), signals::watch(HangUp::Reloads, &executor));
+    let feed = Feed::new(handle.clone(), signals);
     executor.spawn(forward_lines(feed.sender())).detach();
 
     let mut node = Running { handle, settings, output, own_id, joined: BTreeSet::new() };

@@ -205,12 +205,17 @@ mod tests {
 
     use super::*;
 
-    /// An address that answers nothing: so many wait to be accepted there that the system drops who comes next.
-    fn black_hole() -> (SocketAddr, Socket, Vec<TcpStream>) {
+    /// A socket that has an address and serves nobody.
+    fn bound() -> (SocketAddr, Socket) {
         let socket = Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::TCP)).unwrap();
         socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+        (socket.local_addr().unwrap().as_socket().unwrap(), socket)
+    }
+
+    /// An address that answers nothing: so many wait to be accepted there that the system drops who comes next.
+    fn black_hole() -> (SocketAddr, Socket, Vec<TcpStream>) {
+        let (address, socket) = bound();
         socket.listen(0).unwrap();
-        let address = socket.local_addr().unwrap().as_socket().unwrap();
         let mut waiting = Vec::new();
         // Twice, as one that is late may still be let in.
         let mut refused = 0;
@@ -254,7 +259,7 @@ mod tests {
 
     #[test]
     fn an_address_that_refuses_is_followed_by_the_next_also_with_one_descriptor() {
-        let refusing = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let (refusing, _kept) = bound();
         let answering = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = answering.local_addr().unwrap();
         assert_eq!(dial(&[refusing, refusing, address], 1).unwrap().remote, address);

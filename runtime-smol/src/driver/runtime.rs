@@ -139,7 +139,6 @@ impl<N: LinkMachine> Runtime<N> {
             State::Frozen => return Poll::Pending,
             State::Running | State::Ending => {}
         }
-        self.run_deadlines();
         for _ in 0..ROUNDS_PER_TURN {
             self.wakeups.take(cx.waker(), &mut self.ready);
             let is_quiet = self.ready.is_empty();
@@ -153,6 +152,9 @@ impl<N: LinkMachine> Runtime<N> {
                 break;
             }
         }
+        // Only now: after a stall of the whole process, what is late has often arrived and only waits to be read.
+        self.run_deadlines();
+        self.flush_all();
         if !self.dirty.is_empty() {
             cx.waker().wake_by_ref();
         }

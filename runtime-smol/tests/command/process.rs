@@ -2,15 +2,17 @@
 
 use std::fs;
 use std::io::{self, BufRead, BufReader, PipeWriter, Read, Write};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, Output, Stdio};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Output, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal};
 use serde_json::Value;
+use socket2::{Domain, Socket, Type};
 
 /// Nothing here takes longer on the slowest machine.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -20,7 +22,9 @@ pub(crate) struct Scratch(PathBuf);
 
 impl Scratch {
     pub(crate) fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("pleach-command-{name}-{}", std::process::id()));
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let (process, count) = (std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let path = std::env::temp_dir().join(format!("pleach-command-{name}-{process}-{count}"));
         let _ = fs::remove_dir_all(&path);
         fs::create_dir_all(&path).unwrap();
         Self(path)
@@ -46,7 +50,38 @@ pub(crate) fn pleach(home: &Path) -> Command {
 
 /// Runs it to its end.
 pub(crate) fn run(home: &Path, arguments: &[&str]) -> Output {
-    pleach(home).args(arguments).output().unwrap()
+    let mut process = Process::start(home, arguments);
+    drop(process.stdin.take());
+    let status = ended(&mut process.child);
+    let bytes = |lines: &Receiver<String>| lines.iter().flat_map(|line| (line + "\n").into_bytes()).collect();
+    Output { status, stdout: bytes(&process.stdout), stderr: bytes(&process.stderr) }
+}
+
+/// Waits for its end.
+fn ended(child: &mut Child) -> ExitStatus {
+    let mut status = None;
+    patiently("its end", || {
+        status = child.try_wait().unwrap();
+        status.is_some()
+    });
+    status.unwrap()
+}
+
+/// Waits until this holds.
+pub(crate) fn patiently(what: &str, mut holds: impl FnMut() -> bool) {
+    let end = Instant::now() + PATIENCE;
+    while !holds() {
+        assert!(Instant::now() < end, "waited in vain for {what}");
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// An address at which dials are refused, for as long as the socket is kept: nobody else can have its port.
+pub(crate) fn unserved() -> (Socket, SocketAddr) {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+    let address = socket.local_addr().unwrap().as_socket().unwrap();
+    (socket, address)
 }
 
 pub(crate) fn text(bytes: &[u8]) -> String {
@@ -183,7 +218,7 @@ impl Process {
 
     /// Its exit code, once it has ended; none if a signal ended it.
     pub(crate) fn code(&mut self) -> Option<i32> {
-        self.child.wait().unwrap().code()
+        ended(&mut self.child).code()
     }
 
     /// Ends it without a word.

@@ -12,6 +12,7 @@ use pleach_core::link::{
 use pleach_core::{Context, Instant, Machine};
 use pleach_smol::store::{MemoryStore, Store};
 use pleach_smol::{Handle, Options, Runtime};
+use socket2::{Domain, Socket, Type};
 
 /// What the probe is told: an output to emit, or how to behave.
 #[derive(Debug)]
@@ -223,4 +224,12 @@ pub(crate) async fn watch<T>(future: impl Future<Output = T>) -> T {
         panic!("nothing happened for 30 s")
     })
     .await
+}
+
+/// An address at which dials are refused, for as long as the socket is kept: nobody else can have its port.
+pub(crate) fn unserved() -> (Socket, SocketAddr) {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()).unwrap();
+    let address = socket.local_addr().unwrap().as_socket().unwrap();
+    (socket, address)
 }

@@ -123,6 +123,11 @@ impl Network {
         .await
     }
 
+    /// What has happened and was not taken in yet.
+    pub(super) fn waiting(&self) -> Option<Happening> {
+        self.happenings.try_recv().ok()
+    }
+
     /// Looks at every live node. One that does not answer in time is seen as it was.
     pub(super) async fn look(&mut self) {
         let look = |member: &Member| {

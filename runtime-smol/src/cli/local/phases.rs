@@ -23,10 +23,13 @@ use crate::cli::peer;
 
 /// The longest that a listener may take to open.
 const LISTEN_TIMEOUT: Duration = Duration::from_secs(10);
-const FORM_TIMEOUT: Duration = Duration::from_secs(60);
-const DELIVER_TIMEOUT: Duration = Duration::from_secs(30);
-/// The run goes on after it: whether the overlay is good enough, the deliveries tell.
-const HEAL_TIMEOUT: Duration = Duration::from_secs(40);
+const FORM_TIMEOUT: Duration = Duration::from_secs(240);
+const DELIVER_TIMEOUT: Duration = Duration::from_secs(120);
+/// Several rounds of joining, each later than the one before. The run goes on after it: whether the overlay is good
+/// enough, the deliveries tell.
+const HEAL_TIMEOUT: Duration = Duration::from_secs(180);
+/// Links that are being made when the last message has arrived show on one side only.
+const SETTLE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How often the nodes are looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// How long every look must find the overlay whole.
@@ -83,7 +86,7 @@ impl Controller {
             self.kill(kill, freeze, seed).await?;
         }
         self.publish("publish-again", Era::AfterHealing).await?;
-        self.network.look().await;
+        self.until(SETTLE_TIMEOUT, |controller| controller.network.topology().is_whole()).await?;
         Ok(())
     }
 
@@ -184,18 +187,24 @@ impl Controller {
                 }
             }
             if Instant::now() >= deadline {
+                // What has happened by now counts, though it waits behind a slow look.
+                while let Some(happening) = self.network.waiting() {
+                    self.happened(happening).await?;
+                }
+                self.look().await;
                 return Ok(done(self));
             }
-            match self.network.next(next_look.min(deadline)).await {
-                Some(Happening::Event(node, at, event)) => self.heard(node, at, event).await?,
-                Some(Happening::Signal(exit)) => {
-                    return Err(Failure::new(
-                        exit,
-                        "interrupted",
-                        format!("interrupted in phase {}", self.phase),
-                    ));
-                }
-                None => {}
+            if let Some(happening) = self.network.next(next_look.min(deadline)).await {
+                self.happened(happening).await?;
+            }
+        }
+    }
+
+    async fn happened(&mut self, happening: Happening) -> Result<(), Failure> {
+        match happening {
+            Happening::Event(node, at, event) => self.heard(node, at, event).await,
+            Happening::Signal(exit) => {
+                Err(Failure::new(exit, "interrupted", format!("interrupted in phase {}", self.phase)))
             }
         }
     }

@@ -1,10 +1,9 @@
 //! What goes wrong on one's own side, mostly before anybody else is involved.
 
 use std::fs;
-use std::net::TcpListener;
 
 use super::{Stage, done, failed};
-use crate::process::{Scratch, pleach, run, text};
+use crate::process::{Scratch, pleach, run, text, unserved};
 
 /// Fails before a relay is needed: the exit code, the code, and what else is said.
 fn fails_alone(scratch: &Scratch, arguments: &[&str], exit: i32, code: &str, hint: &str) {
@@ -72,7 +71,8 @@ fn a_relay_that_is_not_there_is_named() {
     let scratch = Scratch::new("no-relay");
     fs::write(scratch.path("file"), "x").unwrap();
     let file = scratch.path("file");
-    let gone = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let (_kept, gone) = unserved();
+    let gone = gone.to_string();
     let password = ("PLEACH_PASSWORD", "x");
     for arguments in [&["send", file.to_str().unwrap()][..], &["recv", "--yes"]] {
         let mut command = pleach(&scratch.path(""));

@@ -1,17 +1,20 @@
 //! Who has the password gets the file, if the receiving person wants it.
 
 use std::fs;
+use std::os::fd::OwnedFd;
 
+use rustix::fs::{Mode, OFlags};
 use rustix::process::Signal;
 
 use super::{Stage, accept, done, failed};
-use crate::process::Process;
+use crate::process::{Process, patiently};
 
 #[test]
 fn a_wrong_password_gets_nothing_is_told_so_and_hurts_nobody() {
     let stage = Stage::new("wrong");
     let sender = stage.send(&stage.file(b"secret"), &[]);
-    let wrong = stage.recv_as("wrong", &["--yes", "--timeout", "5s"]);
+    sender.stage("wait-peer");
+    let wrong = stage.recv_as("wrong", &["--yes", "--timeout", "10s"]);
     let tried = sender.json("wrong_password");
     assert_eq!(tried["failures"], 1);
     assert!(tried["from"].as_str().unwrap().starts_with("127.0.0.1:"), "{tried}");
@@ -179,23 +182,34 @@ fn who_cannot_be_asked_refuses() {
 #[test]
 fn who_refused_all_and_waits_no_longer_was_not_unlucky() {
     let stage = Stage::new("refused-all");
-    let _sender = stage.send(&stage.file(b"x"), &[]);
-    let mut receiver = stage.recv_as("password", &["--timeout", "5s"]);
+    let sender = stage.send(&stage.file(b"x"), &[]);
+    sender.stage("wait-peer");
+    let mut receiver = stage.recv_as("password", &["--timeout", "10s"]);
     receiver.json("offer");
     receiver.say(b"no");
     failed(receiver, 4, "refused");
+}
+
+/// The writing end of a pipe with a name, once somebody reads it.
+fn write_end(fifo: &str) -> OwnedFd {
+    let mut writer = None;
+    patiently("a reader", || {
+        writer = rustix::fs::open(fifo, OFlags::WRONLY | OFlags::NONBLOCK, Mode::empty()).ok();
+        writer.is_some()
+    });
+    writer.unwrap()
 }
 
 #[test]
 fn a_password_that_does_not_come_can_be_called_off() {
     let stage = Stage::new("fifo");
     let (file, fifo) = (stage.file(b"x"), stage.path("fifo"));
-    rustix::fs::mkfifoat(rustix::fs::CWD, &fifo, rustix::fs::Mode::RWXU).unwrap();
+    rustix::fs::mkfifoat(rustix::fs::CWD, &fifo, Mode::RWXU).unwrap();
     for first in [&["send", file.to_str().unwrap()][..], &["recv", "--yes"]] {
         let arguments = [first, &["--json", "--password-file", &fifo]].concat();
         let process = Process::start(&stage.scratch.path(""), &stage.arguments(&arguments, &[]));
         // Opens once the other end is: now it is read.
-        let _silent = fs::File::options().write(true).open(&fifo).unwrap();
+        let _silent = write_end(&fifo);
         process.signal(Signal::INT);
         failed(process, 130, "called-off");
     }

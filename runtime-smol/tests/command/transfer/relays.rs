@@ -5,13 +5,24 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::thread;
 
 use super::{Stage, failed};
-use crate::process::Process;
+use crate::process::{Process, patiently, unserved};
 
 /// A port where the first who comes is served so, on a thread.
 fn port(serve: impl FnOnce(TcpStream) + Send + 'static) -> (String, thread::JoinHandle<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
-    (address, thread::spawn(move || serve(listener.accept().unwrap().0)))
+    listener.set_nonblocking(true).unwrap();
+    let accept = move || {
+        let mut stream = None;
+        patiently("a dial", || {
+            stream = listener.accept().ok();
+            stream.is_some()
+        });
+        let (stream, _) = stream.unwrap();
+        stream.set_nonblocking(false).unwrap();
+        serve(stream);
+    };
+    (address, thread::spawn(accept))
 }
 
 /// Says `answer` to whoever comes, and nothing more.
@@ -92,7 +103,7 @@ fn a_room_that_does_not_open_is_named() {
 #[test]
 fn a_secure_port_that_is_not_there_is_named() {
     let stage = Stage::new("no-room");
-    let gone = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let (_kept, gone) = unserved();
     let (port, password) = (gone.port().to_string(), stage.path("password"));
     let file = stage.file(b"x");
     let send = ["send", "--json", file.to_str().unwrap(), "--password-file", &password];

@@ -94,7 +94,13 @@ impl Attacker {
     }
 
     pub(super) fn gossip(&mut self, stream: StreamId, action: &Action) {
-        self.send(stream, rpc::encode_frame(TOPIC, action).unwrap());
+        self.gossip_at_once(stream, core::slice::from_ref(action));
+    }
+
+    /// Says all this in one piece, so that it is heard at one moment.
+    pub(super) fn gossip_at_once(&mut self, stream: StreamId, actions: &[Action]) {
+        let frames: Vec<_> = actions.iter().map(|action| rpc::encode_frame(TOPIC, action).unwrap()).collect();
+        self.send(stream, frames.concat());
     }
 
     /// Opens the stream of gossip and asks to be a neighbour on it.

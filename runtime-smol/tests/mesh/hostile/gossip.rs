@@ -49,13 +49,17 @@ fn a_strangers_gossip_is_ignored() {
                 let mut attacker = Attacker::establish(victim, SEED).unwrap();
                 let stream = attacker.open(rpc::PROTOCOL).unwrap();
                 let unknown = Id::of(b"never published");
-                for action in [
-                    payload(seal("a stranger's message")),
-                    Action::Broadcast(broadcast::Message::IHave(vec![Announcement { id: unknown, hop: 1 }])),
-                    Action::Broadcast(broadcast::Message::Graft(vec![unknown])),
-                ] {
-                    attacker.gossip(stream, &action);
-                }
+                attacker.gossip_at_once(
+                    stream,
+                    &[
+                        payload(seal("a stranger's message")),
+                        Action::Broadcast(broadcast::Message::IHave(vec![Announcement {
+                            id: unknown,
+                            hop: 1,
+                        }])),
+                        Action::Broadcast(broadcast::Message::Graft(vec![unknown])),
+                    ],
+                );
                 attacker.wait_for_bytes_on(rpc::PROTOCOL).expect("a DISCONNECT");
                 attacker.open(heads::PROTOCOL).expect("the link stays");
             })
@@ -161,11 +165,11 @@ fn t_44_a_flood_of_joins_leaves_half_of_the_view() {
                 let mut attackers: Vec<Attacker> = (0..ATTACKERS).map(establish).collect();
                 for attacker in &mut attackers {
                     let stream = attacker.open(rpc::PROTOCOL).unwrap();
-                    for nonce in 0..JOINS {
-                        let peer = attacker.contact();
-                        let join = overlay::Message::Join { ttl: 3, peer, nonce: Some(nonce) };
-                        attacker.gossip(stream, &Action::Overlay(join));
-                    }
+                    let peer = attacker.contact();
+                    let join =
+                        |nonce| overlay::Message::Join { ttl: 3, peer: peer.clone(), nonce: Some(nonce) };
+                    let joins: Vec<_> = (0..JOINS).map(|nonce| Action::Overlay(join(nonce))).collect();
+                    attacker.gossip_at_once(stream, &joins);
                 }
                 attackers
             })
