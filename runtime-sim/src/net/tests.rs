@@ -1,8 +1,10 @@
 //! The driver is tested with a machine that writes down what it hears and does what it is told.
 
+mod ends;
+
 use super::*;
 use pleach_core::Context;
-use pleach_core::link::{From, How, Question, Role};
+use pleach_core::link::{From, How, Question, Role, Via};
 use std::convert::Infallible;
 
 /// What the machine is told to do: outputs, taken as they are.
