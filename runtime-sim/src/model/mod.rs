@@ -134,6 +134,10 @@ impl Model {
     fn wake(&mut self, number: u32) {
         let at = clock::at(self.now, 0);
         let Some(node) = live(&mut self.nodes, number) else { return };
+        if self.now < node.armed {
+            // The deadline went back since; what is armed now will wake the node.
+            return;
+        }
         node.armed = Instant::FAR_FUTURE;
         let calls = node.handle_timeout(at, &mut self.buffers, &mut self.outputs);
         self.carry_out(number, calls);
@@ -172,7 +176,8 @@ impl Model {
             .get_or_insert_with(|| format!("node {by} accuses node {peer} at {ms} ms: {rule}"));
     }
 
-    /// Sees to it that the node wakes exactly at its deadline. An earlier wake-up that waits already will look again.
+    /// Sees to it that the node wakes exactly at its deadline. An earlier wake-up that is armed already will look again;
+    /// a later one finds nothing armed for its instant, and is ignored.
     fn arm(&mut self, number: u32) {
         let Some(node) = live(&mut self.nodes, number) else { return };
         if let Some(due) = node.poll_timeout()

@@ -117,3 +117,17 @@ fn those_who_leave_say_so_and_are_forgotten() {
     let neighbours_that_know = model.nodes.iter().flatten().filter(|node| knows(node)).count();
     assert!(neighbours_that_know < 19, "all still know it");
 }
+
+/// A deadline that comes forward and goes back leaves a wake-up behind, which must not beget others for ever.
+#[test]
+fn no_more_wake_ups_wait_after_hours_than_after_a_minute() {
+    let mut model = model(&[]);
+    for node in 0..20u32 {
+        model.join(&(0..node.min(3)).collect::<Vec<_>>());
+    }
+    let [early, late] = [60, 6 * 3600].map(|seconds| {
+        run(&mut model, seconds * 1000);
+        model.queue.len()
+    });
+    assert!(late <= 2 * early, "{early} wait, then {late}");
+}

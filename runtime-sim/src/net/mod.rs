@@ -219,6 +219,10 @@ where
     fn wake(&mut self, node: u32, observer: &mut impl Observer<E, A, Q>) {
         let now = self.now;
         let Some(host) = self.hosts.get_mut(node as usize).filter(|host| host.is_alive()) else { return };
+        if now < host.armed {
+            // The deadline went back since; what is armed now will wake the host.
+            return;
+        }
         host.armed = Instant::FAR_FUTURE;
         if host.machine.poll_timeout().is_some_and(|due| due <= now) {
             let mut outputs = Vec::new();
@@ -240,7 +244,8 @@ where
         self.arm(node);
     }
 
-    /// Sees to it that the host wakes exactly at its deadline. An earlier wake-up that waits already will look again.
+    /// Sees to it that the host wakes exactly at its deadline. An earlier wake-up that is armed already will look again;
+    /// a later one finds nothing armed for its instant, and is ignored.
     fn arm(&mut self, node: u32) {
         let Some(host) = self.hosts.get_mut(node as usize) else { return };
         if let Some(due) = host.machine.poll_timeout()

@@ -1,6 +1,7 @@
 //! The driver is tested with a machine that writes down what it hears and does what it is told.
 
 mod ends;
+mod wake;
 
 use super::*;
 use pleach_core::Context;
