@@ -32,7 +32,7 @@ where
         let Some(link) = end.link else { return };
         let (size, kind) = (what.size(), what.kind());
         let reaction = end.take(what);
-        if reaction.refused_bytes {
+        if reaction.reset {
             self.transmit(id, to, Segment::Reset);
         }
         if reaction.read > 0 {
@@ -76,6 +76,7 @@ where
             | Segment::Reset
             | Segment::Written(_)
             | Segment::Resumed
+            | Segment::Overdue
             | Segment::Closed(_) => return,
         };
         if self.dead_dials == DeadDials::Refused {

@@ -34,6 +34,9 @@ pub use host::address;
 pub use observe::{Observer, Traffic};
 use segment::Segment;
 
+/// How long a link that was closed may take to send the rest, as in the driver of real sockets.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// What becomes of dials to hosts that are gone.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -382,6 +385,12 @@ where
         }
         if outcome.reset {
             self.transmit(id, side, Segment::Reset);
+        }
+        if outcome.dropped > 0 {
+            self.transmit(id, side, Segment::Read(outcome.dropped));
+        }
+        if outcome.waits {
+            self.later(id, side, FLUSH_TIMEOUT, Segment::Overdue);
         }
         if outcome.resumed {
             self.later(id, side, Duration::ZERO, Segment::Resumed);
