@@ -10,6 +10,7 @@ use bytes::Bytes;
 use pleach_core::link::{Input, Output};
 use pleach_core::{Instant, Machine};
 
+use crate::digest::Digest;
 use crate::graph::Graph;
 use crate::latency::Latency;
 use crate::net::{Net, Observer, Stop, address};
@@ -128,6 +129,8 @@ pub struct Wire<P: Plug> {
 struct Ears<P> {
     plug: P,
     record: Record,
+    /// Of deliveries; the network's own digest has all the rest.
+    delivered: Digest,
     banned: u64,
 }
 
@@ -137,7 +140,7 @@ impl<P: Plug> Wire<P> {
     pub fn new(plug: P, scenario: &Broadcast, seed: u64, latency: Latency) -> Self {
         Self {
             net: Net::new(seed, latency, scenario.dead_dials),
-            ears: Ears { plug, record: Record::default(), banned: 0 },
+            ears: Ears { plug, record: Record::default(), delivered: Digest::default(), banned: 0 },
             seed,
             nodes: 0,
             leaving: Vec::new(),
@@ -230,12 +233,14 @@ impl<P: Plug> Network for Wire<P> {
         let figures = self.figures();
         let totals = self.net.totals();
         let live: Vec<_> = self.live().collect();
+        let mut digest = self.net.digest();
+        digest.include(&self.ears.delivered);
         Tally {
             events: totals.events,
             handshakes: Some(figures.handshakes),
             unprotected: figures.unprotected,
             heads_converged: self.ears.plug.heads_converged(&live),
-            digest: self.net.digest(),
+            digest,
             capacity: live.first().map(|node| self.ears.plug.capacity(node)).unwrap_or_default(),
             complaints: 0,
             accused: self.ears.banned,
@@ -250,7 +255,11 @@ impl<P: Plug> Network for Wire<P> {
 impl<P: Plug> Observer<P::Event, P::Answer, P::Question> for Ears<P> {
     fn event(&mut self, at: Instant, node: u32, event: P::Event) {
         match self.plug.observe(event) {
-            Observed::Delivered { hop, payload } => self.record.delivered(at, node, hop, &payload),
+            Observed::Delivered { hop, payload } => {
+                self.delivered.event(at, node, 0, hop.into());
+                self.delivered.bytes(&payload);
+                self.record.delivered(at, node, hop, &payload);
+            }
             Observed::Banned => self.banned += 1,
             Observed::Nothing => {}
         }

@@ -9,6 +9,7 @@
 mod links;
 mod node;
 mod size;
+mod trace;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,7 +24,7 @@ use crate::latency::Latency;
 use crate::net::DeadDials;
 use crate::network::{Network, Tally};
 use crate::queue::Calendar;
-use crate::record::Record;
+use crate::record::{Record, message_of};
 use crate::scenario::Broadcast;
 use links::Phase;
 use node::{Buffers, Configs, In, Node, Out};
@@ -140,6 +141,9 @@ impl Model {
         }
         node.armed = Instant::FAR_FUTURE;
         let calls = node.handle_timeout(at, &mut self.buffers, &mut self.outputs);
+        if calls > 0 {
+            self.digest.event(self.now, number, 7, calls);
+        }
         self.carry_out(number, calls);
     }
 
@@ -159,7 +163,11 @@ impl Model {
                 Out::Hold { peer } => self.hold(number, peer, true),
                 Out::Release { peer } => self.hold(number, peer, false),
                 Out::Dial { peer } => self.dial(number, peer),
-                Out::Delivered { hop, payload } => self.record.delivered(self.now, number, hop, &payload),
+                Out::Delivered { hop, payload } => {
+                    let message = message_of(&payload).unwrap_or(u32::MAX);
+                    self.digest.event(self.now, number, 8, u64::from(message) << 32 | u64::from(hop));
+                    self.record.delivered(self.now, number, hop, &payload);
+                }
                 Out::Complaint => self.tally.complaints += 1,
                 Out::Accused { peer, rule } => self.accused(number, peer, &rule),
             }
@@ -215,7 +223,8 @@ impl Model {
             return;
         };
         link.used = self.now;
-        self.digest.event(self.now, to, parcel.kind(), u64::from(from) << 32 | parcel.detail());
+        self.digest.event(self.now, to, parcel.kind(), from.into());
+        parcel.fold(&mut self.digest);
         let input = match parcel {
             Parcel::Overlay(message) => In::Overlay(overlay::Input::Message { from, message: *message }),
             Parcel::Broadcast(message) => {
@@ -361,6 +370,7 @@ impl Network for Model {
         self.tally.capacity = (capacity.starved, capacity.active);
         self.nodes.push(Some(Box::new(node)));
         self.digest.event(self.now, number, 5, contacts.len() as u64);
+        contacts.iter().for_each(|contact| self.digest.word((*contact).into()));
         self.feed(number, In::Overlay(overlay::Input::Addresses(Vec::new())));
         let contact = |peer: &u32| overlay::Contact { peer: *peer, addresses: Vec::new() };
         let bootstrap = contacts.iter().map(contact).collect();
@@ -368,6 +378,7 @@ impl Network for Model {
     }
 
     fn leave(&mut self, node: u32) {
+        self.digest.event(self.now, node, 9, 0);
         self.feed(node, In::Overlay(overlay::Input::Leave));
         // Time enough for the goodbyes to leave.
         self.queue.push(self.now + Duration::from_millis(1), Happening::Stop { node });
@@ -379,7 +390,8 @@ impl Network for Model {
 
     fn publish(&mut self, node: u32, payload: Bytes) {
         let scope = broadcast::Scope::Swarm;
-        self.digest.event(self.now, node, 6, payload.len() as u64);
+        self.digest.event(self.now, node, 6, 0);
+        self.digest.bytes(&payload);
         self.feed(node, In::Broadcast(broadcast::Input::Publish { token: 0, payload, scope }));
     }
 
@@ -403,37 +415,6 @@ impl Network for Model {
         let live = self.nodes.iter().flatten();
         let lost: u64 = live.map(|node| node.broadcast.stats().lost).sum();
         Tally { digest: self.digest, lost: self.tally.lost + lost, ..self.tally.clone() }
-    }
-}
-
-impl Parcel {
-    const fn kind(&self) -> u8 {
-        match self {
-            Self::Overlay(_) => 16,
-            Self::Broadcast(broadcast::Message::Payload { .. }) => 17,
-            Self::Broadcast(broadcast::Message::IHave(_)) => 18,
-            Self::Broadcast(broadcast::Message::Prune) => 19,
-            Self::Broadcast(broadcast::Message::Graft(_)) => 20,
-            Self::Broadcast(broadcast::Message::NotHave(_)) => 21,
-        }
-    }
-
-    /// What tells messages of a kind apart, for the digest.
-    fn detail(&self) -> u64 {
-        match self {
-            Self::Overlay(message) => size::of_overlay(message) as u64,
-            Self::Broadcast(broadcast::Message::Payload { id, hop, .. }) => {
-                let head =
-                    id.0.first_chunk::<3>()
-                        .map_or(0, |head| u32::from_le_bytes([head[0], head[1], head[2], 0]));
-                u64::from(head) << 8 ^ u64::from(*hop)
-            }
-            Self::Broadcast(broadcast::Message::IHave(announced)) => announced.len() as u64,
-            Self::Broadcast(broadcast::Message::Graft(ids) | broadcast::Message::NotHave(ids)) => {
-                ids.len() as u64
-            }
-            Self::Broadcast(broadcast::Message::Prune) => 0,
-        }
     }
 }
 

@@ -131,3 +131,31 @@ fn no_more_wake_ups_wait_after_hours_than_after_a_minute() {
     });
     assert!(late <= 2 * early, "{early} wait, then {late}");
 }
+
+#[test]
+fn the_digest_holds_deliveries_inputs_and_time_outs() {
+    let digest = |act: &dyn Fn(&mut Model)| {
+        let mut model = strangers(1, &[]);
+        act(&mut model);
+        model.digest.to_string()
+    };
+    let deliver = |model: &mut Model, hop| {
+        let payload =
+            crate::record::payload(0, 8, &mut crate::rng::stream(0, crate::rng::Domain::Workload, 0));
+        model.outputs.push(Out::Delivered { hop, payload });
+        model.carry_out(0, 1);
+    };
+    let publish = |model: &mut Model, byte| model.publish(0, Bytes::from(vec![byte; 64]));
+    let digests = [
+        digest(&|_| {}),
+        digest(&|model| deliver(model, 1)),
+        digest(&|model| deliver(model, 2)),
+        digest(&|model| publish(model, 1)),
+        digest(&|model| publish(model, 2)),
+        digest(&|model| model.leave(0)),
+        // It looks for others each now and then, and there are none.
+        digest(&|model| run(model, 120_000)),
+    ];
+    let distinct: std::collections::BTreeSet<_> = digests.iter().collect();
+    assert_eq!(distinct.len(), digests.len());
+}

@@ -30,7 +30,10 @@ where
         let peer = connection.end(to.other()).node;
         let end = connection.end_mut(to);
         let Some(link) = end.link else { return };
-        let (size, kind) = (what.size(), what.kind());
+        self.digest.event(self.now, node, what.kind(), link.0 ^ what.size());
+        if let Segment::Bytes(bytes) = &what {
+            self.digest.bytes(bytes);
+        }
         let reaction = end.take(what);
         if reaction.reset {
             self.transmit(id, to, Segment::Reset);
@@ -43,7 +46,6 @@ where
         if reaction.flush {
             self.flush_end(id, to);
         }
-        self.account(node, kind, link.0 ^ size);
         let input = match reaction.tell {
             connection::Tell::Nothing => return,
             connection::Tell::Opened => {
@@ -99,7 +101,7 @@ where
         }
         self.totals.opened += 1;
         self.transmit(id, Side::Acceptor, Segment::Accepted);
-        self.account(node, 2, link.0);
+        self.digest.event(self.now, node, Segment::Open.kind(), link.0);
         let via = Via::Accepted { listener };
         observer.traffic(self.now, node, &Traffic::Opened { link, via, remote, peer });
         let input = Input::Opened { link, via, local: wanted.into_address(), remote: remote.into_address() };

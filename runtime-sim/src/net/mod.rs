@@ -13,6 +13,7 @@ mod connection;
 mod host;
 mod observe;
 mod segment;
+mod trace;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -61,7 +62,7 @@ pub enum Stop {
 /// What happened, over all hosts.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Totals {
-    /// Calls into machines.
+    /// Calls into machines: inputs and deadlines.
     pub events: u64,
     /// Bytes that arrived.
     pub bytes: u64,
@@ -148,6 +149,7 @@ where
         let node = u32::try_from(self.hosts.len()).unwrap_or(u32::MAX);
         let rng = stream(self.seed, Domain::Machine, node);
         self.hosts.push(Host::new(machine, ip, rng, wall_offset_ms));
+        self.digest.event(self.now, node, trace::STARTED, 0);
         self.arm(node);
         node
     }
@@ -161,6 +163,7 @@ where
     pub fn stop(&mut self, node: u32, how: Stop) {
         let Some(host) = self.hosts.get_mut(node as usize) else { return };
         host.stopped = Some(how);
+        self.digest.event(self.now, node, trace::STOPPED, u64::from(how == Stop::Freeze));
         if how == Stop::Freeze {
             return;
         }
@@ -176,7 +179,10 @@ where
             self.now = self.now.max(at);
             match happening {
                 Happening::Wake(node) => self.wake(node, observer),
-                Happening::Input(node, input) => self.call(node, input, observer),
+                Happening::Input(node, input) => {
+                    trace::input(&mut self.digest, self.now, node, &input);
+                    self.call(node, input, observer);
+                }
                 Happening::Arrive { connection, to, what } => self.arrive(connection, to, what, observer),
             }
         }
@@ -231,7 +237,8 @@ where
             let mut outputs = Vec::new();
             let at = crate::clock::at(now, host.wall_offset_ms);
             host.machine.handle_timeout(&mut Context::new(at, &mut host.rng, &mut outputs));
-            self.account(node, 1, 0);
+            self.digest.event(now, node, trace::WOKEN, 0);
+            self.totals.events += 1;
             self.carry_out(node, outputs, observer);
         }
         self.arm(node);
@@ -243,6 +250,7 @@ where
         let mut outputs = Vec::new();
         let at = crate::clock::at(now, host.wall_offset_ms);
         host.machine.handle(input, &mut Context::new(at, &mut host.rng, &mut outputs));
+        self.totals.events += 1;
         self.carry_out(node, outputs, observer);
         self.arm(node);
     }
@@ -257,11 +265,6 @@ where
             host.armed = due;
             self.queue.push(due.max(self.now), Happening::Wake(node));
         }
-    }
-
-    const fn account(&mut self, node: u32, kind: u8, detail: u64) {
-        self.totals.events += 1;
-        self.digest.event(self.now, node, kind, detail);
     }
 
     fn carry_out(&mut self, node: u32, outputs: Vec<Output<E, Q>>, observer: &mut impl Observer<E, A, Q>) {
@@ -281,7 +284,10 @@ where
                 Output::Pause { link } => self.with(node, link, connection::End::pause),
                 Output::Resume { link } => self.with(node, link, connection::End::resume),
                 Output::Query { query, question } => self.ask(node, query, question, observer),
-                Output::Event(event) => observer.event(self.now, node, event),
+                Output::Event(event) => {
+                    self.digest.event(self.now, node, trace::REPORTED, 0);
+                    observer.event(self.now, node, event);
+                }
                 Output::Message { .. } | Output::Datagram { .. } => self.totals.unsupported += 1,
             }
         }

@@ -1,5 +1,6 @@
 //! The driver is tested with a machine that writes down what it hears and does what it is told.
 
+mod digest;
 mod ends;
 mod wake;
 
