@@ -72,7 +72,7 @@ pub struct Summary {
     pub expected: u64,
     /// Payloads that arrived where they had been delivered already.
     pub duplicates: u64,
-    /// Whether every node holds the newest HEAD of every other.
+    /// Whether every node holds the newest HEAD of every other, unless it is too young to have come.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub heads_converged: Option<bool>,
     /// From the kill until the live nodes were one component, seen each 100 ms.
@@ -87,8 +87,9 @@ pub struct Summary {
     /// Messages that some node gave up on.
     pub lost: u64,
     /// Times that a node went over a rate limit of another.
-    pub complaints: u64,
-    /// Calls into nodes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub complaints: Option<u64>,
+    /// Calls into nodes: inputs and deadlines.
     pub events: u64,
     /// The same for each second of real time.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -96,7 +97,7 @@ pub struct Summary {
     /// Growth of resident memory for each node; none where the system does not tell.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bytes_per_node: Option<u64>,
-    /// Channel handshakes.
+    /// Channel handshakes, counted at both ends.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub handshakes: Option<u64>,
     /// The digest of the run.

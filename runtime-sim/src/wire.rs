@@ -62,8 +62,9 @@ pub trait Plug {
     /// `Amin` and `A`.
     fn capacity(&self, node: &Self::Node) -> (usize, usize);
 
-    /// Whether every one of these nodes, all alive, holds the newest HEAD of every other; none without HEADs.
-    fn heads_converged(&self, nodes: &[&Self::Node]) -> Option<bool>;
+    /// Whether every one of these nodes, all alive, holds the newest HEAD of every other, unless it is too young at `now`
+    /// to have come; none without HEADs.
+    fn heads_converged(&self, nodes: &[&Self::Node], now: Instant) -> Option<bool>;
 }
 
 /// What an event means to a workload.
@@ -93,7 +94,7 @@ pub struct Figures {
     pub control: Cost,
     /// Channel handshakes completed.
     pub handshakes: u64,
-    /// Links in use without a handshake.
+    /// Links in use without a handshake: so many at least.
     pub unprotected: u64,
     /// Messages given up.
     pub lost: u64,
@@ -239,15 +240,16 @@ impl<P: Plug> Network for Wire<P> {
             events: totals.events,
             handshakes: Some(figures.handshakes),
             unprotected: figures.unprotected,
-            heads_converged: self.ears.plug.heads_converged(&live),
+            heads_converged: self.ears.plug.heads_converged(&live, self.net.now()),
             digest,
             capacity: live.first().map(|node| self.ears.plug.capacity(node)).unwrap_or_default(),
-            complaints: 0,
+            // Nodes keep their rate limits to themselves.
+            complaints: None,
             accused: self.ears.banned,
             first_accusation: None,
             lost: figures.lost,
             // A link may close while its machine sends: that is no mistake of the machine.
-            stale: 0,
+            stale: None,
         }
     }
 }

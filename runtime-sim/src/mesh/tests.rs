@@ -4,7 +4,6 @@ use crate::network::Network;
 use crate::record::payload;
 use crate::scenario;
 use crate::wire::Wire;
-use pleach_core::Instant;
 
 fn scenario(text: &str) -> scenario::Broadcast {
     scenario::Broadcast::parse("mesh.toml", &format!("fidelity = \"wire\"\n{text}"), &[]).unwrap()
@@ -45,4 +44,27 @@ fn whole_nodes_may_come_and_go() {
     assert_eq!(outcome.broken, Vec::<String>::new());
     assert!(outcome.summary.nodes > 10, "{:?}", outcome.summary);
     assert!(outcome.summary.rmr.is_none_or(|rmr| rmr >= 0.0), "{:?}", outcome.summary.rmr);
+}
+
+#[test]
+fn a_node_is_current_when_it_holds_no_older_head_than_its_node_has() {
+    let version = |height, second: u64| Version { height, issued: WallTime::from_unix_ms(second * 1000) };
+    let heads = |second: Option<Version>| {
+        let heads = [Some(version(7, 100)), second];
+        heads.into_iter().enumerate().filter_map(|(node, head)| Some((node, head?))).collect()
+    };
+    let said = heads(Some(version(7, 100)));
+    let late = WallTime::from_unix_ms(200_000);
+    let early = WallTime::from_unix_ms(105_000);
+    for (held, then, expected) in [
+        (Some(version(7, 100)), late, true),
+        (Some(version(7, 90)), late, false),
+        (Some(version(6, 100)), late, false),
+        (None, late, false),
+        // The newest is still under way; something had come before.
+        (Some(version(7, 90)), early, true),
+        (None, early, false),
+    ] {
+        assert_eq!(is_current(&heads(held), &said, then), expected, "{held:?} at {then:?}");
+    }
 }

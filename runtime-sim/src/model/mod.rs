@@ -113,7 +113,7 @@ impl Model {
             configs: Configs { overlay: Arc::new(overlay), broadcast: Arc::new(broadcast) },
             record: Record::default(),
             digest: Digest::default(),
-            tally: Tally::default(),
+            tally: Tally { complaints: Some(0), stale: Some(0), ..Tally::default() },
             serial: 0,
             buffers: Buffers::default(),
             outputs: Vec::new(),
@@ -168,7 +168,7 @@ impl Model {
                     self.digest.event(self.now, number, 8, u64::from(message) << 32 | u64::from(hop));
                     self.record.delivered(self.now, number, hop, &payload);
                 }
-                Out::Complaint => self.tally.complaints += 1,
+                Out::Complaint => one_more(&mut self.tally.complaints),
                 Out::Accused { peer, rule } => self.accused(number, peer, &rule),
             }
         }
@@ -199,7 +199,7 @@ impl Model {
     fn send(&mut self, from: u32, to: u32, parcel: Parcel) {
         let link = live(&mut self.nodes, from).and_then(|node| node.links.get(to).copied());
         let Some(link) = link.filter(|link| link.phase == Phase::Up) else {
-            self.tally.stale += 1;
+            one_more(&mut self.tally.stale);
             return;
         };
         match &parcel {
@@ -415,6 +415,13 @@ impl Network for Model {
         let live = self.nodes.iter().flatten();
         let lost: u64 = live.map(|node| node.broadcast.stats().lost).sum();
         Tally { digest: self.digest, lost: self.tally.lost + lost, ..self.tally.clone() }
+    }
+}
+
+/// Counts what this fidelity does count.
+const fn one_more(count: &mut Option<u64>) {
+    if let Some(count) = count {
+        *count += 1;
     }
 }
 

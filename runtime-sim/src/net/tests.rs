@@ -466,6 +466,18 @@ fn the_same_seed_gives_the_same_run() {
     assert_ne!(run(1).0, run(2).0);
 }
 
+#[test]
+fn events_are_calls_into_machines() {
+    let mut world = world(DeadDials::Refused, false);
+    world.dial();
+    world.run(30);
+    world.order(0, send(LINK, pattern(300_000)));
+    world.run(1_000);
+    // Each machine reports what it hears, orders left out.
+    let orders = 2 + 2;
+    assert_eq!(world.net.totals().events, world.ears.0.len() as u64 + orders);
+}
+
 /// The vocabulary's defaults leave nothing to ask: such a machine is driven as well.
 #[test]
 fn a_machine_without_questions_of_its_own_can_be_driven() {

@@ -141,7 +141,7 @@ impl Plug for Toy {
         (1, 40)
     }
 
-    fn heads_converged(&self, _nodes: &[&Flooder]) -> Option<bool> {
+    fn heads_converged(&self, _nodes: &[&Flooder], _now: Instant) -> Option<bool> {
         None
     }
 }
@@ -184,4 +184,11 @@ fn those_that_stop_are_expected_to_deliver_nothing() {
     assert_eq!(summary.expected, 20 * 19);
     let (summary, _) = run(&["churn.every_ms=1000", "churn.polite_percent=100", "sources=one"], 0);
     assert_eq!((summary.nodes, summary.live), (52, 40));
+}
+
+#[test]
+fn what_is_not_measured_is_absent() {
+    let json = serde_json::to_value(run(&[], 3).0).unwrap();
+    assert!(json.get("complaints").is_none(), "{json}");
+    assert!(json.get("handshakes").is_some(), "{json}");
 }
