@@ -139,9 +139,11 @@ impl<P: Plug> Wire<P> {
     /// An empty network.
     #[must_use]
     pub fn new(plug: P, scenario: &Broadcast, seed: u64, latency: Latency) -> Self {
+        // Whoever delivers a message has passed it on at once, or is answered once more.
+        let round_trip = Duration::from_millis(scenario.latency_max_ms) * 2;
         Self {
             net: Net::new(seed, latency, scenario.dead_dials),
-            ears: Ears { plug, record: Record::default(), delivered: Digest::default(), banned: 0 },
+            ears: Ears { plug, record: Record::blind(round_trip), delivered: Digest::default(), banned: 0 },
             seed,
             nodes: 0,
             leaving: Vec::new(),

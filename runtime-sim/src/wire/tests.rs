@@ -192,3 +192,14 @@ fn what_is_not_measured_is_absent() {
     assert!(json.get("complaints").is_none(), "{json}");
     assert!(json.get("handshakes").is_some(), "{json}");
 }
+
+/// The bytes do not tell which message a copy is of: where messages overlap, only all together have a redundancy.
+#[test]
+fn messages_that_overlap_have_no_redundancy_of_their_own() {
+    let (slow, fast) = (run(&[], 3).0, run(&["pace_ms=20"], 3).0);
+    assert!(slow.rounds.iter().all(|round| round.rmr.is_some_and(|rmr| rmr > 0.0)), "{:?}", slow.rounds);
+    assert!(fast.rounds.iter().all(|round| round.rmr.is_none()), "{:?}", fast.rounds);
+    assert_eq!(fast.rmr_last10, None);
+    // Which of two copies comes first may differ, not more.
+    assert!((fast.rmr.unwrap() - slow.rmr.unwrap()).abs() < 0.2, "{:?}, {:?}", fast.rmr, slow.rmr);
+}
