@@ -88,7 +88,7 @@ fn broken_promises(network: &dyn Network, seen: &Seen) -> Vec<String> {
         (record.unknown, "deliveries of something that nobody published"),
         (seen.tally.accused, "accusations among honest nodes"),
         (seen.tally.unprotected, "links without a handshake"),
-        (seen.tally.stale, "messages sent where there was no link"),
+        (seen.tally.stale.unwrap_or_default(), "messages sent where there was no link"),
     ];
     let broken =
         promises.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}"));

@@ -27,6 +27,12 @@ impl Digest {
         self.other = (self.other.rotate_left(17) ^ word).wrapping_mul(0xc2b2_ae3d_27d4_eb4f);
     }
 
+    /// Adds all that another digest holds.
+    pub const fn include(&mut self, other: &Self) {
+        self.word(other.one);
+        self.word(other.other);
+    }
+
     /// Adds bytes.
     pub fn bytes(&mut self, bytes: &[u8]) {
         self.word(bytes.len() as u64);

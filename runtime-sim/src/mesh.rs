@@ -1,14 +1,16 @@
 //! Nodes of the mesh for the wire fidelity: whole [`Node`]s, native preset, every one with a key of its own.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use bytes::Bytes;
 use pleach_core::broadcast::Scope;
 use pleach_core::identity::{Keypair, PeerId};
 use pleach_core::link::Address;
 use pleach_core::mesh::{Command, Config, Event, Node, Snapshot};
+use pleach_core::{Instant, WallTime};
 use rand_core::Rng;
 
 use crate::clock;
@@ -18,6 +20,9 @@ use crate::wire::{Figures, Observed, Plug};
 
 /// The topic of the run.
 const TOPIC: &str = "/pleach/main";
+/// How long a HEAD may be under way to everybody: some dozen hops, each with a delay and the wait for others that share
+/// its frame.
+const SPREAD: Duration = Duration::from_secs(10);
 
 /// Builds and reads nodes of the mesh.
 #[derive(Debug)]
@@ -61,7 +66,7 @@ impl Plug for Mesh {
         self.ids.push(id);
         self.numbers.insert(id, number);
         self.listening.insert(listen, id);
-        let start = clock::at(pleach_core::Instant::ORIGIN, 0);
+        let start = clock::at(Instant::ORIGIN, 0);
         Node::new(config, identity, &Snapshot::default(), start, &mut rng).expect("the preset is valid")
     }
 
@@ -107,11 +112,13 @@ impl Plug for Mesh {
     fn figures(&self, node: &Node) -> Figures {
         let stats = node.stats();
         Figures {
-            payloads_received: node.broadcast_of(TOPIC).map_or(0, |topic| topic.stats().payloads_received),
+            // A node that stops forgets the topic itself, not what was counted there.
+            payloads_received: node.totals().broadcast.payloads_received,
             payloads: Cost { messages: stats.payloads_sent, bytes: stats.payload_bytes_sent },
             control: Cost { messages: stats.control_sent, bytes: stats.control_bytes_sent },
             handshakes: stats.handshakes,
-            // A node counts the handshake of a link before it can count the link as established.
+            // A node counts the handshake of a link before it can count the link as established. One whose link comes to
+            // nothing makes up for a link without one: there may be more.
             unprotected: stats.links_established.saturating_sub(stats.handshakes),
             lost: stats.lost,
         }
@@ -122,12 +129,37 @@ impl Plug for Mesh {
         capacity.map_or((0, 0), |capacity| (capacity.starved, capacity.active))
     }
 
-    fn heads_converged(&self, nodes: &[&Node]) -> Option<bool> {
-        let live: BTreeSet<PeerId> = nodes.iter().map(|node| node.id()).collect();
-        let holds_all = |node: &&Node| {
-            let known: BTreeSet<PeerId> = node.heads().map(|row| row.head.key().peer).collect();
-            live.is_subset(&known)
-        };
-        Some(nodes.iter().all(holds_all))
+    fn heads_converged(&self, nodes: &[&Node], now: Instant) -> Option<bool> {
+        let said = nodes.iter().map(|node| Some((node.id(), *known(node).get(&node.id())?)));
+        let said: Option<BTreeMap<_, _>> = said.collect();
+        let now = clock::at(now, 0).wall;
+        Some(said.is_some_and(|said| nodes.iter().all(|node| is_current(&known(node), &said, now))))
     }
 }
+
+/// Of two HEADs of a node the one with the greater height is newer, or that which was issued later.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+struct Version {
+    height: u64,
+    issued: WallTime,
+}
+
+/// Of which nodes this one has HEADs, itself included.
+fn known(node: &Node) -> BTreeMap<PeerId, Version> {
+    let rows = node.heads().map(|row| {
+        let fields = row.head.fields();
+        (fields.peer, Version { height: fields.height, issued: fields.issued })
+    });
+    rows.collect()
+}
+
+/// Whether a node that knows so much has all that nodes say of themselves. A HEAD that is younger than [`SPREAD`] need not
+/// have come: then an older one will do.
+fn is_current<K: Ord>(known: &BTreeMap<K, Version>, said: &BTreeMap<K, Version>, now: WallTime) -> bool {
+    said.iter().all(|(node, said)| {
+        known.get(node).is_some_and(|known| known >= said || now.since(said.issued) < SPREAD)
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -43,26 +43,28 @@ pub trait Network {
 /// Figures of a whole network at the end of a run.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Tally {
-    /// Calls into nodes.
+    /// Calls into nodes: inputs and deadlines.
     pub events: u64,
-    /// Channel handshakes that were completed; none where links are not encrypted.
+    /// Channel handshakes that were completed, counted at both ends; none where links are not encrypted.
     pub handshakes: Option<u64>,
-    /// Links that stood without a handshake.
+    /// Links that stood without a handshake: so many at least.
     pub unprotected: u64,
-    /// Whether every live node holds the newest HEAD of every other; none where there are no HEADs.
+    /// Whether every live node holds the newest HEAD of every other, unless it is too young to have come; none where
+    /// there are no HEADs.
     pub heads_converged: Option<bool>,
     /// The digest of the run.
     pub digest: Digest,
     /// Room in the active view: `Amin` and `A`.
     pub capacity: (usize, usize),
-    /// Peers that went over a rate limit.
-    pub complaints: u64,
+    /// Peers that went over a rate limit; none where nobody counts them.
+    pub complaints: Option<u64>,
     /// Peers that were accused of worse. All nodes are honest: there must be none.
     pub accused: u64,
     /// The first of these accusations, in words.
     pub first_accusation: Option<String>,
     /// Messages that a node gave up on.
     pub lost: u64,
-    /// Outputs that named a link that was not there.
-    pub stale: u64,
+    /// Outputs that named a link that was not there; none where a link may close while its node sends, which is no
+    /// mistake of the node.
+    pub stale: Option<u64>,
 }

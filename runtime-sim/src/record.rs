@@ -1,5 +1,7 @@
 //! What is counted while a network runs: who delivered which message, when, after how many hops, and what it cost.
 
+use std::time::Duration;
+
 use bytes::{BufMut, Bytes, BytesMut};
 use pleach_core::Instant;
 use rand_core::Rng;
@@ -31,6 +33,10 @@ pub struct Record {
     counts_from: Vec<Instant>,
     /// Deliveries at settled nodes by delay in whole milliseconds.
     delays: Vec<u64>,
+    /// Where copies are booked on the latest message: how long after a delivery others of the same message may come.
+    straggle: Option<Duration>,
+    /// When any node delivered anything last.
+    arrived: Instant,
     /// Messages of any kind that are not payloads, sent.
     pub control: Cost,
     /// Payloads sent.
@@ -73,6 +79,8 @@ pub struct Message {
     pub publisher: u32,
     /// Copies of the payload that reached any node.
     pub received: u64,
+    /// Some of these may be copies of another message, or the other way round.
+    pub mixed: bool,
     /// When a settled node delivered it last.
     pub last: Instant,
     /// Most transmissions behind a delivery at a settled node.
@@ -94,11 +102,11 @@ impl Message {
         self.holders.iter().map(|word| u64::from(word.count_ones())).sum()
     }
 
-    /// Relative message redundancy; undefined below two holders.
+    /// Relative message redundancy; undefined below two holders, and unknown where copies are mixed.
     #[must_use]
     pub fn rmr(&self) -> Option<f64> {
         let holders = self.holders();
-        (holders >= 2).then(|| self.received as f64 / (holders - 1) as f64 - 1.0)
+        (holders >= 2 && !self.mixed).then(|| self.received as f64 / (holders - 1) as f64 - 1.0)
     }
 
     /// Milliseconds from publication to the last delivery.
@@ -122,6 +130,13 @@ impl Message {
 }
 
 impl Record {
+    /// For a network that cannot look into what it carries: copies are booked on the latest message
+    /// ([`Record::received_latest`]), and may come for so long after a delivery.
+    #[must_use]
+    pub fn blind(straggle: Duration) -> Self {
+        Self { straggle: Some(straggle), ..Self::default() }
+    }
+
     /// The next node joins; it counts in messages that are published at `counts_from` or later.
     pub fn joins(&mut self, counts_from: Instant) {
         self.counts_from.push(counts_from);
@@ -129,8 +144,11 @@ impl Record {
 
     /// A message is published; messages are numbered from 0 in this order.
     pub fn published(&mut self, at: Instant, publisher: u32) {
+        let under_way = self.straggle.is_some_and(|straggle| self.arrived + straggle > at);
+        let before = self.messages.last_mut().filter(|_| under_way);
+        let mixed = before.map(|before| before.mixed = true).is_some();
         let mut message =
-            Message { published: at, publisher, received: 0, last: at, hops: 0, holders: Vec::new() };
+            Message { published: at, publisher, received: 0, mixed, last: at, hops: 0, holders: Vec::new() };
         message.hold(publisher);
         self.messages.push(message);
     }
@@ -151,6 +169,7 @@ impl Record {
 
     /// A node delivered a payload.
     pub fn delivered(&mut self, at: Instant, node: u32, hop: u32, payload: &[u8]) {
+        self.mix(at, payload);
         let counts_from = self.counts_from.get(node as usize).copied().unwrap_or_default();
         let Some(message) = self.find(payload) else {
             self.unknown += 1;
@@ -195,6 +214,21 @@ impl Record {
         None
     }
 
+    /// A delivery of a message that is not the latest shows that the copies of both are mixed, where all are booked on
+    /// the latest.
+    fn mix(&mut self, at: Instant, payload: &[u8]) {
+        self.arrived = self.arrived.max(at);
+        if self.straggle.is_none() {
+            return;
+        }
+        let place = message_of(payload).and_then(|number| usize::try_from(number).ok());
+        let since = place.and_then(|place| self.messages.get_mut(place..));
+        if let Some([older, .., latest]) = since {
+            older.mixed = true;
+            latest.mixed = true;
+        }
+    }
+
     fn find(&mut self, payload: &[u8]) -> Option<&mut Message> {
         self.messages.get_mut(usize::try_from(message_of(payload)?).ok()?)
     }
@@ -236,6 +270,26 @@ mod tests {
         assert_eq!((message.hops, message.last_ms()), (3, 90));
         assert!(message.has(200) && message.has(3) && !message.has(2));
         assert_eq!([50, 66, 67, 100].map(|share| record.delay_ms(share)), [40, 40, 90, 90].map(Some));
+    }
+
+    #[test]
+    fn copies_that_are_not_told_apart_make_no_redundancy() {
+        let mut rng = stream(0, Domain::Workload, 0);
+        let bytes: Vec<_> = (0..6).map(|number| payload(number, 8, &mut rng)).collect();
+        let mut record = Record::blind(Duration::from_millis(100));
+        let deliver = |record: &mut Record, number: usize, ms| {
+            record.received_latest(1);
+            record.delivered(at(ms), u32::try_from(ms).unwrap(), 1, &bytes[number]);
+        };
+        // The first has spread long before the second; the third comes while the second may still be under way.
+        for (number, published) in [0, 1_000, 1_200, 5_000, 6_000, 7_000].into_iter().enumerate() {
+            record.published(at(published), 0);
+            deliver(&mut record, number, published + 150);
+        }
+        // The fourth reaches somebody once the sixth is out.
+        deliver(&mut record, 3, 7_500);
+        let known = record.messages().iter().map(|message| message.rmr().is_some());
+        assert_eq!(known.collect::<Vec<_>>(), [true, false, false, false, true, false]);
     }
 
     #[test]

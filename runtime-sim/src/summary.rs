@@ -51,7 +51,8 @@ pub struct Summary {
     /// The same for broadcasts 51 to 60 after the kill.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "six_decimals_if_any")]
     pub reliability_51_60: Option<f64>,
-    /// Mean relative message redundancy; only at reliability 1.
+    /// Mean relative message redundancy; only at reliability 1. Over all copies at once where those of single messages
+    /// are not told apart.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "six_decimals_if_any")]
     pub rmr: Option<f64>,
     /// The same over the last ten broadcasts; only if there were more than ten.
@@ -72,7 +73,7 @@ pub struct Summary {
     pub expected: u64,
     /// Payloads that arrived where they had been delivered already.
     pub duplicates: u64,
-    /// Whether every node holds the newest HEAD of every other.
+    /// Whether every node holds the newest HEAD of every other, unless it is too young to have come.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub heads_converged: Option<bool>,
     /// From the kill until the live nodes were one component, seen each 100 ms.
@@ -87,8 +88,9 @@ pub struct Summary {
     /// Messages that some node gave up on.
     pub lost: u64,
     /// Times that a node went over a rate limit of another.
-    pub complaints: u64,
-    /// Calls into nodes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub complaints: Option<u64>,
+    /// Calls into nodes: inputs and deadlines.
     pub events: u64,
     /// The same for each second of real time.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -96,7 +98,7 @@ pub struct Summary {
     /// Growth of resident memory for each node; none where the system does not tell.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bytes_per_node: Option<u64>,
-    /// Channel handshakes.
+    /// Channel handshakes, counted at both ends.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub handshakes: Option<u64>,
     /// The digest of the run.
@@ -171,6 +173,7 @@ impl Summary {
         let after_kill = |from, to| plan.killed_at.and_then(|_| window(&rounds, from, to));
         let reliability = mean(rounds.iter().map(Round::reliability)).unwrap_or(1.0);
         let last10 = rounds.get(rounds.len().saturating_sub(10)..).unwrap_or_default();
+        let last10_messages = record.messages().get(rounds.len().saturating_sub(10)..).unwrap_or_default();
         Self {
             nodes: plan.counts_from.len(),
             live: plan.alive.iter().filter(|alive| **alive).count(),
@@ -187,8 +190,8 @@ impl Summary {
             reliability,
             reliability_11_20: after_kill(11, 20),
             reliability_51_60: after_kill(51, 60),
-            rmr: redundancy(&rounds),
-            rmr_last10: if rounds.len() > 10 { redundancy(last10) } else { None },
+            rmr: redundancy(&rounds, record.messages()).or_else(|| overall(&rounds, received, first)),
+            rmr_last10: (rounds.len() > 10).then(|| redundancy(last10, last10_messages)).flatten(),
             ldh_mean: mean(rounds.iter().map(|round| f64::from(round.last_hop))).unwrap_or_default(),
             delivery_ms: Delays {
                 p50: record.delay_ms(50).unwrap_or_default(),
@@ -245,12 +248,21 @@ fn window(rounds: &[Round], from: usize, to: usize) -> Option<f64> {
     mean(rounds.get(from - 1..to)?.iter().map(Round::reliability))
 }
 
-/// Mean redundancy, if every node has every message: it compares nothing otherwise.
-fn redundancy(rounds: &[Round]) -> Option<f64> {
-    if rounds.iter().any(|round| round.delivered < round.expected) {
+/// Mean redundancy, if every node has every message: it compares nothing otherwise. None where copies are mixed.
+fn redundancy(rounds: &[Round], messages: &[Message]) -> Option<f64> {
+    if !complete(rounds) || messages.iter().any(|message| message.mixed) {
         return None;
     }
     mean(rounds.iter().filter_map(|round| round.rmr))
+}
+
+/// Redundancy of all messages together, which holds whatever message a copy was of.
+fn overall(rounds: &[Round], received: u64, first: u64) -> Option<f64> {
+    (complete(rounds) && first > 0).then(|| received as f64 / first as f64 - 1.0)
+}
+
+fn complete(rounds: &[Round]) -> bool {
+    rounds.iter().all(|round| round.delivered >= round.expected)
 }
 
 fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {

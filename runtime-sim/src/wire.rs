@@ -10,6 +10,7 @@ use bytes::Bytes;
 use pleach_core::link::{Input, Output};
 use pleach_core::{Instant, Machine};
 
+use crate::digest::Digest;
 use crate::graph::Graph;
 use crate::latency::Latency;
 use crate::net::{Net, Observer, Stop, address};
@@ -61,8 +62,9 @@ pub trait Plug {
     /// `Amin` and `A`.
     fn capacity(&self, node: &Self::Node) -> (usize, usize);
 
-    /// Whether every one of these nodes, all alive, holds the newest HEAD of every other; none without HEADs.
-    fn heads_converged(&self, nodes: &[&Self::Node]) -> Option<bool>;
+    /// Whether every one of these nodes, all alive, holds the newest HEAD of every other, unless it is too young at `now`
+    /// to have come; none without HEADs.
+    fn heads_converged(&self, nodes: &[&Self::Node], now: Instant) -> Option<bool>;
 }
 
 /// What an event means to a workload.
@@ -92,7 +94,7 @@ pub struct Figures {
     pub control: Cost,
     /// Channel handshakes completed.
     pub handshakes: u64,
-    /// Links in use without a handshake.
+    /// Links in use without a handshake: so many at least.
     pub unprotected: u64,
     /// Messages given up.
     pub lost: u64,
@@ -128,6 +130,8 @@ pub struct Wire<P: Plug> {
 struct Ears<P> {
     plug: P,
     record: Record,
+    /// Of deliveries; the network's own digest has all the rest.
+    delivered: Digest,
     banned: u64,
 }
 
@@ -135,9 +139,11 @@ impl<P: Plug> Wire<P> {
     /// An empty network.
     #[must_use]
     pub fn new(plug: P, scenario: &Broadcast, seed: u64, latency: Latency) -> Self {
+        // Whoever delivers a message has passed it on at once, or is answered once more.
+        let round_trip = Duration::from_millis(scenario.latency_max_ms) * 2;
         Self {
             net: Net::new(seed, latency, scenario.dead_dials),
-            ears: Ears { plug, record: Record::default(), banned: 0 },
+            ears: Ears { plug, record: Record::blind(round_trip), delivered: Digest::default(), banned: 0 },
             seed,
             nodes: 0,
             leaving: Vec::new(),
@@ -230,19 +236,22 @@ impl<P: Plug> Network for Wire<P> {
         let figures = self.figures();
         let totals = self.net.totals();
         let live: Vec<_> = self.live().collect();
+        let mut digest = self.net.digest();
+        digest.include(&self.ears.delivered);
         Tally {
             events: totals.events,
             handshakes: Some(figures.handshakes),
             unprotected: figures.unprotected,
-            heads_converged: self.ears.plug.heads_converged(&live),
-            digest: self.net.digest(),
+            heads_converged: self.ears.plug.heads_converged(&live, self.net.now()),
+            digest,
             capacity: live.first().map(|node| self.ears.plug.capacity(node)).unwrap_or_default(),
-            complaints: 0,
+            // Nodes keep their rate limits to themselves.
+            complaints: None,
             accused: self.ears.banned,
             first_accusation: None,
             lost: figures.lost,
             // A link may close while its machine sends: that is no mistake of the machine.
-            stale: 0,
+            stale: None,
         }
     }
 }
@@ -250,7 +259,11 @@ impl<P: Plug> Network for Wire<P> {
 impl<P: Plug> Observer<P::Event, P::Answer, P::Question> for Ears<P> {
     fn event(&mut self, at: Instant, node: u32, event: P::Event) {
         match self.plug.observe(event) {
-            Observed::Delivered { hop, payload } => self.record.delivered(at, node, hop, &payload),
+            Observed::Delivered { hop, payload } => {
+                self.delivered.event(at, node, 0, hop.into());
+                self.delivered.bytes(&payload);
+                self.record.delivered(at, node, hop, &payload);
+            }
             Observed::Banned => self.banned += 1,
             Observed::Nothing => {}
         }

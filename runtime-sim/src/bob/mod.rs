@@ -190,6 +190,7 @@ impl<'a> Drive<'a> {
             Step::StopRelay(how) => {
                 self.relay_stopped = self.relay_stats();
                 self.net.stop(RELAY, how);
+                self.ears.checks.relay_stops(self.net.now());
                 self.count(how);
             }
         }

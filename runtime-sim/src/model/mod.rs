@@ -9,6 +9,7 @@
 mod links;
 mod node;
 mod size;
+mod trace;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,7 +24,7 @@ use crate::latency::Latency;
 use crate::net::DeadDials;
 use crate::network::{Network, Tally};
 use crate::queue::Calendar;
-use crate::record::Record;
+use crate::record::{Record, message_of};
 use crate::scenario::Broadcast;
 use links::Phase;
 use node::{Buffers, Configs, In, Node, Out};
@@ -112,7 +113,7 @@ impl Model {
             configs: Configs { overlay: Arc::new(overlay), broadcast: Arc::new(broadcast) },
             record: Record::default(),
             digest: Digest::default(),
-            tally: Tally::default(),
+            tally: Tally { complaints: Some(0), stale: Some(0), ..Tally::default() },
             serial: 0,
             buffers: Buffers::default(),
             outputs: Vec::new(),
@@ -134,8 +135,15 @@ impl Model {
     fn wake(&mut self, number: u32) {
         let at = clock::at(self.now, 0);
         let Some(node) = live(&mut self.nodes, number) else { return };
+        if self.now < node.armed {
+            // The deadline went back since; what is armed now will wake the node.
+            return;
+        }
         node.armed = Instant::FAR_FUTURE;
         let calls = node.handle_timeout(at, &mut self.buffers, &mut self.outputs);
+        if calls > 0 {
+            self.digest.event(self.now, number, 7, calls);
+        }
         self.carry_out(number, calls);
     }
 
@@ -155,8 +163,12 @@ impl Model {
                 Out::Hold { peer } => self.hold(number, peer, true),
                 Out::Release { peer } => self.hold(number, peer, false),
                 Out::Dial { peer } => self.dial(number, peer),
-                Out::Delivered { hop, payload } => self.record.delivered(self.now, number, hop, &payload),
-                Out::Complaint => self.tally.complaints += 1,
+                Out::Delivered { hop, payload } => {
+                    let message = message_of(&payload).unwrap_or(u32::MAX);
+                    self.digest.event(self.now, number, 8, u64::from(message) << 32 | u64::from(hop));
+                    self.record.delivered(self.now, number, hop, &payload);
+                }
+                Out::Complaint => one_more(&mut self.tally.complaints),
                 Out::Accused { peer, rule } => self.accused(number, peer, &rule),
             }
         }
@@ -172,7 +184,8 @@ impl Model {
             .get_or_insert_with(|| format!("node {by} accuses node {peer} at {ms} ms: {rule}"));
     }
 
-    /// Sees to it that the node wakes exactly at its deadline. An earlier wake-up that waits already will look again.
+    /// Sees to it that the node wakes exactly at its deadline. An earlier wake-up that is armed already will look again;
+    /// a later one finds nothing armed for its instant, and is ignored.
     fn arm(&mut self, number: u32) {
         let Some(node) = live(&mut self.nodes, number) else { return };
         if let Some(due) = node.poll_timeout()
@@ -186,7 +199,7 @@ impl Model {
     fn send(&mut self, from: u32, to: u32, parcel: Parcel) {
         let link = live(&mut self.nodes, from).and_then(|node| node.links.get(to).copied());
         let Some(link) = link.filter(|link| link.phase == Phase::Up) else {
-            self.tally.stale += 1;
+            one_more(&mut self.tally.stale);
             return;
         };
         match &parcel {
@@ -210,7 +223,8 @@ impl Model {
             return;
         };
         link.used = self.now;
-        self.digest.event(self.now, to, parcel.kind(), u64::from(from) << 32 | parcel.detail());
+        self.digest.event(self.now, to, parcel.kind(), from.into());
+        parcel.fold(&mut self.digest);
         let input = match parcel {
             Parcel::Overlay(message) => In::Overlay(overlay::Input::Message { from, message: *message }),
             Parcel::Broadcast(message) => {
@@ -356,6 +370,7 @@ impl Network for Model {
         self.tally.capacity = (capacity.starved, capacity.active);
         self.nodes.push(Some(Box::new(node)));
         self.digest.event(self.now, number, 5, contacts.len() as u64);
+        contacts.iter().for_each(|contact| self.digest.word((*contact).into()));
         self.feed(number, In::Overlay(overlay::Input::Addresses(Vec::new())));
         let contact = |peer: &u32| overlay::Contact { peer: *peer, addresses: Vec::new() };
         let bootstrap = contacts.iter().map(contact).collect();
@@ -363,6 +378,7 @@ impl Network for Model {
     }
 
     fn leave(&mut self, node: u32) {
+        self.digest.event(self.now, node, 9, 0);
         self.feed(node, In::Overlay(overlay::Input::Leave));
         // Time enough for the goodbyes to leave.
         self.queue.push(self.now + Duration::from_millis(1), Happening::Stop { node });
@@ -374,7 +390,8 @@ impl Network for Model {
 
     fn publish(&mut self, node: u32, payload: Bytes) {
         let scope = broadcast::Scope::Swarm;
-        self.digest.event(self.now, node, 6, payload.len() as u64);
+        self.digest.event(self.now, node, 6, 0);
+        self.digest.bytes(&payload);
         self.feed(node, In::Broadcast(broadcast::Input::Publish { token: 0, payload, scope }));
     }
 
@@ -401,34 +418,10 @@ impl Network for Model {
     }
 }
 
-impl Parcel {
-    const fn kind(&self) -> u8 {
-        match self {
-            Self::Overlay(_) => 16,
-            Self::Broadcast(broadcast::Message::Payload { .. }) => 17,
-            Self::Broadcast(broadcast::Message::IHave(_)) => 18,
-            Self::Broadcast(broadcast::Message::Prune) => 19,
-            Self::Broadcast(broadcast::Message::Graft(_)) => 20,
-            Self::Broadcast(broadcast::Message::NotHave(_)) => 21,
-        }
-    }
-
-    /// What tells messages of a kind apart, for the digest.
-    fn detail(&self) -> u64 {
-        match self {
-            Self::Overlay(message) => size::of_overlay(message) as u64,
-            Self::Broadcast(broadcast::Message::Payload { id, hop, .. }) => {
-                let head =
-                    id.0.first_chunk::<3>()
-                        .map_or(0, |head| u32::from_le_bytes([head[0], head[1], head[2], 0]));
-                u64::from(head) << 8 ^ u64::from(*hop)
-            }
-            Self::Broadcast(broadcast::Message::IHave(announced)) => announced.len() as u64,
-            Self::Broadcast(broadcast::Message::Graft(ids) | broadcast::Message::NotHave(ids)) => {
-                ids.len() as u64
-            }
-            Self::Broadcast(broadcast::Message::Prune) => 0,
-        }
+/// Counts what this fidelity does count.
+const fn one_more(count: &mut Option<u64>) {
+    if let Some(count) = count {
+        *count += 1;
     }
 }
 

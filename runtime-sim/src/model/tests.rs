@@ -97,7 +97,7 @@ fn peers_learn_of_a_death_after_one_delay_whatever_dials_do() {
 fn what_is_sent_without_a_link_is_counted() {
     let mut model = strangers(2, &[]);
     model.send(0, 1, Parcel::Broadcast(broadcast::Message::Prune));
-    assert_eq!(model.tally().stale, 1);
+    assert_eq!(model.tally().stale, Some(1));
 }
 
 #[test]
@@ -116,4 +116,46 @@ fn those_who_leave_say_so_and_are_forgotten() {
     let knows = |node: &Node| node.overlay.active().chain(node.overlay.passive()).any(|peer| peer == 7);
     let neighbours_that_know = model.nodes.iter().flatten().filter(|node| knows(node)).count();
     assert!(neighbours_that_know < 19, "all still know it");
+}
+
+/// A deadline that comes forward and goes back leaves a wake-up behind, which must not beget others for ever.
+#[test]
+fn no_more_wake_ups_wait_after_hours_than_after_a_minute() {
+    let mut model = model(&[]);
+    for node in 0..20u32 {
+        model.join(&(0..node.min(3)).collect::<Vec<_>>());
+    }
+    let [early, late] = [60, 6 * 3600].map(|seconds| {
+        run(&mut model, seconds * 1000);
+        model.queue.len()
+    });
+    assert!(late <= 2 * early, "{early} wait, then {late}");
+}
+
+#[test]
+fn the_digest_holds_deliveries_inputs_and_time_outs() {
+    let digest = |act: &dyn Fn(&mut Model)| {
+        let mut model = strangers(1, &[]);
+        act(&mut model);
+        model.digest.to_string()
+    };
+    let deliver = |model: &mut Model, hop| {
+        let payload =
+            crate::record::payload(0, 8, &mut crate::rng::stream(0, crate::rng::Domain::Workload, 0));
+        model.outputs.push(Out::Delivered { hop, payload });
+        model.carry_out(0, 1);
+    };
+    let publish = |model: &mut Model, byte| model.publish(0, Bytes::from(vec![byte; 64]));
+    let digests = [
+        digest(&|_| {}),
+        digest(&|model| deliver(model, 1)),
+        digest(&|model| deliver(model, 2)),
+        digest(&|model| publish(model, 1)),
+        digest(&|model| publish(model, 2)),
+        digest(&|model| model.leave(0)),
+        // It looks for others each now and then, and there are none.
+        digest(&|model| run(model, 120_000)),
+    ];
+    let distinct: std::collections::BTreeSet<_> = digests.iter().collect();
+    assert_eq!(distinct.len(), digests.len());
 }

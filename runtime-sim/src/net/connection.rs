@@ -68,6 +68,10 @@ pub(super) struct End {
     unsent: BytesMut,
     in_flight: usize,
     ending: Ending,
+    /// The other end was told that nothing more comes.
+    finish_sent: bool,
+    /// The time that the rest may take to leave is running.
+    waits: bool,
     paused: bool,
     /// What arrived while paused, or before all of that was read.
     unread: VecDeque<Bytes>,
@@ -110,6 +114,10 @@ pub(super) struct Outgoing {
     pub(super) finish: bool,
     pub(super) reset: bool,
     pub(super) closed: bool,
+    /// Unread bytes that nobody will read any more: the other end may send as many.
+    pub(super) dropped: usize,
+    /// The end closes once the rest has left, which may not take for ever.
+    pub(super) waits: bool,
     /// There is something unread to be read.
     pub(super) resumed: bool,
 }
@@ -122,8 +130,8 @@ pub(super) struct Reaction {
     pub(super) read: usize,
     /// There is room again.
     pub(super) flush: bool,
-    /// Bytes came to an end that is closed: it answers with a reset.
-    pub(super) refused_bytes: bool,
+    /// The other end is reset: something came to an end that is closed, or this one gives up.
+    pub(super) reset: bool,
 }
 
 /// What the machine is told.
@@ -147,6 +155,8 @@ impl End {
             unsent: BytesMut::new(),
             in_flight: 0,
             ending: Ending::No,
+            finish_sent: false,
+            waits: false,
             paused: false,
             unread: VecDeque::new(),
             finish_unread: false,
@@ -216,6 +226,10 @@ impl End {
             out.closed = true;
             return out;
         }
+        if self.phase == Phase::Closing {
+            // A socket that is closed over unread bytes resets, and the peer could lose what was sent last.
+            out.dropped = self.unread.drain(..).map(|bytes| bytes.len()).sum();
+        }
         let room = WINDOW.saturating_sub(self.in_flight).min(self.unsent.len());
         if room > 0 {
             self.in_flight += room;
@@ -223,7 +237,7 @@ impl End {
             cut(self.unsent.split_to(room).freeze(), cuts, &mut out.pieces);
         }
         if self.unsent.is_empty() && matches!(self.ending, Ending::Finish | Ending::Flush) {
-            out.finish = true;
+            out.finish = !std::mem::replace(&mut self.finish_sent, true);
             out.closed = self.ending == Ending::Flush;
             self.ending = Ending::Done;
         }
@@ -231,22 +245,23 @@ impl End {
             self.phase = Phase::Closing;
             out.closed = true;
         }
+        out.waits = self.ending == Ending::Flush && !std::mem::replace(&mut self.waits, true);
         out
     }
 
     /// Takes a segment that arrived.
     pub(super) fn take(&mut self, what: Segment) -> Reaction {
-        let mut reaction = Reaction { tell: Tell::Nothing, read: 0, flush: false, refused_bytes: false };
+        let mut reaction = Reaction { tell: Tell::Nothing, read: 0, flush: false, reset: false };
         match what {
             Segment::Accepted if self.phase == Phase::Opening => {
                 self.phase = Phase::Open;
                 reaction.flush = true;
                 reaction.tell = Tell::Opened;
             }
-            Segment::Accepted | Segment::Open => reaction.refused_bytes = true,
-            Segment::Bytes(_) if matches!(self.phase, Phase::Closing | Phase::Closed) => {
-                reaction.refused_bytes = self.phase == Phase::Closed;
-            }
+            Segment::Accepted | Segment::Open => reaction.reset = true,
+            Segment::Bytes(_) if self.phase == Phase::Closed => reaction.reset = true,
+            // Read and dropped, so that the other end can close as well.
+            Segment::Bytes(bytes) if self.phase == Phase::Closing => reaction.read = bytes.len(),
             Segment::Bytes(bytes) if self.paused || self.has_unread() => self.unread.push_back(bytes),
             Segment::Bytes(bytes) => {
                 reaction.read = bytes.len();
@@ -278,6 +293,11 @@ impl End {
             Segment::Refused => reaction.tell = self.shut(Cause::Refused),
             Segment::Reset => reaction.tell = self.shut(Cause::Reset),
             Segment::Closed(cause) => reaction.tell = self.shut(cause),
+            Segment::Overdue if self.phase == Phase::Closing && self.ending == Ending::Flush => {
+                reaction.reset = true;
+                reaction.tell = self.shut(Cause::TimedOut);
+            }
+            Segment::Overdue => {}
             Segment::Written(count) if self.phase == Phase::Open => reaction.tell = Tell::Written(count),
             Segment::Written(_) => {}
         }

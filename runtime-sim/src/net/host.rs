@@ -10,6 +10,7 @@ use pleach_core::link::{Address, Answer, LinkId, ListenerId, Question};
 use pleach_core::{Instant, Machine};
 use rand_chacha::ChaCha8Rng;
 
+use super::Stop;
 use super::connection::Side;
 
 /// How long the outer world takes to answer.
@@ -26,7 +27,8 @@ pub(super) struct Host<M> {
     pub(super) ip: IpAddr,
     pub(super) rng: ChaCha8Rng,
     pub(super) wall_offset_ms: i64,
-    pub(super) alive: bool,
+    /// How it stopped, if it has.
+    pub(super) stopped: Option<Stop>,
     /// When the next wake-up waits in the queue.
     pub(super) armed: Instant,
     pub(super) links: BTreeMap<LinkId, (u64, Side)>,
@@ -42,12 +44,16 @@ impl<M: Machine> Host<M> {
             ip,
             rng,
             wall_offset_ms,
-            alive: true,
+            stopped: None,
             armed: Instant::FAR_FUTURE,
             links: BTreeMap::new(),
             touched: Vec::new(),
             store: BTreeMap::new(),
         }
+    }
+
+    pub(super) const fn is_alive(&self) -> bool {
+        self.stopped.is_none()
     }
 
     /// Answers what every driver can; gives back a question of the network's own kind.

@@ -8,17 +8,19 @@
 //! Only byte streams are carried: datagrams and message links are counted as unsupported and go nowhere.
 
 pub mod adapt;
+mod arrivals;
 mod connection;
 mod host;
 mod observe;
 mod segment;
+mod trace;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use bytes::Bytes;
-use pleach_core::link::{Address, Answer, Cause, Input, LinkId, ListenerId, Output, QueryId, Via};
+use pleach_core::link::{Address, Answer, Cause, Input, LinkId, ListenerId, Output, QueryId};
 use pleach_core::{Context, Instant, Machine};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
@@ -32,6 +34,9 @@ use host::Host;
 pub use host::address;
 pub use observe::{Observer, Traffic};
 use segment::Segment;
+
+/// How long a link that was closed may take to send the rest, as in the driver of real sockets.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What becomes of dials to hosts that are gone.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
@@ -49,14 +54,15 @@ pub enum DeadDials {
 pub enum Stop {
     /// Its links are reset at the other ends, one delay later.
     Crash,
-    /// Its links stay open and say nothing more.
+    /// Its links stay open and say nothing more; whoever sends to it or dials it hears nothing, whatever becomes of
+    /// other [`DeadDials`].
     Freeze,
 }
 
 /// What happened, over all hosts.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Totals {
-    /// Calls into machines.
+    /// Calls into machines: inputs and deadlines.
     pub events: u64,
     /// Bytes that arrived.
     pub bytes: u64,
@@ -143,6 +149,7 @@ where
         let node = u32::try_from(self.hosts.len()).unwrap_or(u32::MAX);
         let rng = stream(self.seed, Domain::Machine, node);
         self.hosts.push(Host::new(machine, ip, rng, wall_offset_ms));
+        self.digest.event(self.now, node, trace::STARTED, 0);
         self.arm(node);
         node
     }
@@ -155,7 +162,8 @@ where
     /// Stops a host for good.
     pub fn stop(&mut self, node: u32, how: Stop) {
         let Some(host) = self.hosts.get_mut(node as usize) else { return };
-        host.alive = false;
+        host.stopped = Some(how);
+        self.digest.event(self.now, node, trace::STOPPED, u64::from(how == Stop::Freeze));
         if how == Stop::Freeze {
             return;
         }
@@ -171,7 +179,10 @@ where
             self.now = self.now.max(at);
             match happening {
                 Happening::Wake(node) => self.wake(node, observer),
-                Happening::Input(node, input) => self.call(node, input, observer),
+                Happening::Input(node, input) => {
+                    trace::input(&mut self.digest, self.now, node, &input);
+                    self.call(node, input, observer);
+                }
                 Happening::Arrive { connection, to, what } => self.arrive(connection, to, what, observer),
             }
         }
@@ -187,7 +198,7 @@ where
     /// The machine of a live host.
     #[must_use]
     pub fn machine(&self, node: u32) -> Option<&M> {
-        self.hosts.get(node as usize).filter(|host| host.alive).map(|host| &host.machine)
+        self.hosts.get(node as usize).filter(|host| host.is_alive()).map(|host| &host.machine)
     }
 
     /// What a host has stored.
@@ -216,13 +227,18 @@ where
 
     fn wake(&mut self, node: u32, observer: &mut impl Observer<E, A, Q>) {
         let now = self.now;
-        let Some(host) = self.hosts.get_mut(node as usize).filter(|host| host.alive) else { return };
+        let Some(host) = self.hosts.get_mut(node as usize).filter(|host| host.is_alive()) else { return };
+        if now < host.armed {
+            // The deadline went back since; what is armed now will wake the host.
+            return;
+        }
         host.armed = Instant::FAR_FUTURE;
         if host.machine.poll_timeout().is_some_and(|due| due <= now) {
             let mut outputs = Vec::new();
             let at = crate::clock::at(now, host.wall_offset_ms);
             host.machine.handle_timeout(&mut Context::new(at, &mut host.rng, &mut outputs));
-            self.account(node, 1, 0);
+            self.digest.event(now, node, trace::WOKEN, 0);
+            self.totals.events += 1;
             self.carry_out(node, outputs, observer);
         }
         self.arm(node);
@@ -230,15 +246,17 @@ where
 
     fn call(&mut self, node: u32, input: Input<C, A>, observer: &mut impl Observer<E, A, Q>) {
         let now = self.now;
-        let Some(host) = self.hosts.get_mut(node as usize).filter(|host| host.alive) else { return };
+        let Some(host) = self.hosts.get_mut(node as usize).filter(|host| host.is_alive()) else { return };
         let mut outputs = Vec::new();
         let at = crate::clock::at(now, host.wall_offset_ms);
         host.machine.handle(input, &mut Context::new(at, &mut host.rng, &mut outputs));
+        self.totals.events += 1;
         self.carry_out(node, outputs, observer);
         self.arm(node);
     }
 
-    /// Sees to it that the host wakes exactly at its deadline. An earlier wake-up that waits already will look again.
+    /// Sees to it that the host wakes exactly at its deadline. An earlier wake-up that is armed already will look again;
+    /// a later one finds nothing armed for its instant, and is ignored.
     fn arm(&mut self, node: u32) {
         let Some(host) = self.hosts.get_mut(node as usize) else { return };
         if let Some(due) = host.machine.poll_timeout()
@@ -247,11 +265,6 @@ where
             host.armed = due;
             self.queue.push(due.max(self.now), Happening::Wake(node));
         }
-    }
-
-    const fn account(&mut self, node: u32, kind: u8, detail: u64) {
-        self.totals.events += 1;
-        self.digest.event(self.now, node, kind, detail);
     }
 
     fn carry_out(&mut self, node: u32, outputs: Vec<Output<E, Q>>, observer: &mut impl Observer<E, A, Q>) {
@@ -271,7 +284,10 @@ where
                 Output::Pause { link } => self.with(node, link, connection::End::pause),
                 Output::Resume { link } => self.with(node, link, connection::End::resume),
                 Output::Query { query, question } => self.ask(node, query, question, observer),
-                Output::Event(event) => observer.event(self.now, node, event),
+                Output::Event(event) => {
+                    self.digest.event(self.now, node, trace::REPORTED, 0);
+                    observer.event(self.now, node, event);
+                }
                 Output::Message { .. } | Output::Datagram { .. } => self.totals.unsupported += 1,
             }
         }
@@ -376,6 +392,12 @@ where
         if outcome.reset {
             self.transmit(id, side, Segment::Reset);
         }
+        if outcome.dropped > 0 {
+            self.transmit(id, side, Segment::Read(outcome.dropped));
+        }
+        if outcome.waits {
+            self.later(id, side, FLUSH_TIMEOUT, Segment::Overdue);
+        }
         if outcome.resumed {
             self.later(id, side, Duration::ZERO, Segment::Resumed);
         }
@@ -397,122 +419,6 @@ where
 
     fn later(&mut self, id: u64, to: Side, delay: Duration, what: Segment) {
         self.queue.push(self.now + delay, Happening::Arrive { connection: id, to, what });
-    }
-
-    fn arrive(&mut self, id: u64, to: Side, what: Segment, observer: &mut impl Observer<E, A, Q>) {
-        let Some(connection) = self.connections.get_mut(&id) else { return };
-        let node = connection.end(to).node;
-        let alive = self.hosts.get(node as usize).is_some_and(|host| host.alive);
-        if !alive {
-            return self.arrive_at_the_dead(id, to, &what);
-        }
-        if matches!(what, Segment::Open) {
-            return self.accept(id, observer);
-        }
-        let remote = connection.end(to.other()).local;
-        let local = connection.end(to).local;
-        let peer = connection.end(to.other()).node;
-        let end = connection.end_mut(to);
-        let Some(link) = end.link else { return };
-        let (size, kind) = (what.size(), what.kind());
-        let reaction = end.take(what);
-        if reaction.refused_bytes {
-            self.transmit(id, to, Segment::Reset);
-        }
-        if reaction.read > 0 {
-            self.totals.pieces += 1;
-            self.totals.bytes += reaction.read as u64;
-            self.transmit(id, to, Segment::Read(reaction.read));
-        }
-        if reaction.flush {
-            self.flush_end(id, to);
-        }
-        self.account(node, kind, link.0 ^ size);
-        let input = match reaction.tell {
-            connection::Tell::Nothing => return,
-            connection::Tell::Opened => {
-                let via = Via::Dialled;
-                observer.traffic(self.now, node, &Traffic::Opened { link, via, remote, peer });
-                Input::Opened { link, via, local: local.into_address(), remote: remote.into_address() }
-            }
-            connection::Tell::Received(bytes) => {
-                observer.traffic(self.now, node, &Traffic::Received { link, bytes: &bytes });
-                Input::Received { link, bytes }
-            }
-            connection::Tell::Finished => Input::Finished { link },
-            connection::Tell::Written(count) => Input::Written { link, count },
-            connection::Tell::Closed(cause) => {
-                self.forget(id, to, node, link);
-                observer.traffic(self.now, node, &Traffic::Closed { link });
-                Input::Closed { link, cause }
-            }
-        };
-        self.call(node, input, observer);
-    }
-
-    /// A host that is gone answers dials and bytes with a reset, or not at all.
-    fn arrive_at_the_dead(&mut self, id: u64, to: Side, what: &Segment) {
-        let answer = match what {
-            Segment::Open => Segment::Refused,
-            Segment::Accepted | Segment::Bytes(_) | Segment::Finish => Segment::Reset,
-            Segment::Refused
-            | Segment::Read(_)
-            | Segment::Reset
-            | Segment::Written(_)
-            | Segment::Resumed
-            | Segment::Closed(_) => return,
-        };
-        if self.dead_dials == DeadDials::Refused {
-            self.transmit(id, to, answer);
-        }
-    }
-
-    fn accept(&mut self, id: u64, observer: &mut impl Observer<E, A, Q>) {
-        let Some(connection) = self.connections.get_mut(&id) else { return };
-        let (node, wanted) = (connection.end(Side::Acceptor).node, connection.end(Side::Acceptor).local);
-        let (peer, remote) = (connection.end(Side::Dialler).node, connection.end(Side::Dialler).local);
-        let Some((_, listener)) = self.listeners.get(&wanted).copied() else {
-            connection.end_mut(Side::Acceptor).refuse();
-            return self.transmit(id, Side::Acceptor, Segment::Refused);
-        };
-        let link = LinkId(LinkId::ACCEPTED + id);
-        connection.end_mut(Side::Acceptor).accept(link);
-        if let Some(host) = self.hosts.get_mut(node as usize) {
-            host.links.insert(link, (id, Side::Acceptor));
-        }
-        self.totals.opened += 1;
-        self.transmit(id, Side::Acceptor, Segment::Accepted);
-        self.account(node, 2, link.0);
-        let via = Via::Accepted { listener };
-        observer.traffic(self.now, node, &Traffic::Opened { link, via, remote, peer });
-        let input = Input::Opened { link, via, local: wanted.into_address(), remote: remote.into_address() };
-        self.call(node, input, observer);
-    }
-
-    /// Forgets a closed end, and the connection with its second end.
-    fn forget(&mut self, id: u64, side: Side, node: u32, link: LinkId) {
-        if let Some(host) = self.hosts.get_mut(node as usize) {
-            host.links.remove(&link);
-        }
-        let other = self.connections.get(&id).map(|connection| connection.end(side.other()));
-        // The other end may still hear of it; a host that is gone will not.
-        let over = other.is_none_or(|end| {
-            end.is_closed() || !self.hosts.get(end.node as usize).is_some_and(|host| host.alive)
-        });
-        if over {
-            self.connections.remove(&id);
-        }
-    }
-}
-
-/// Socket addresses as the vocabulary has them.
-trait IntoAddress {
-    fn into_address(self) -> Address;
-}
-
-impl IntoAddress for SocketAddr {
-    fn into_address(self) -> Address {
-        Address::Socket(self)
     }
 }
 

@@ -18,6 +18,8 @@ pub(super) enum Segment {
     Written(usize),
     /// To the own end: the machine reads again.
     Resumed,
+    /// To the own end: what was to leave before it closes has had its time.
+    Overdue,
     /// To the own end: it is closed.
     Closed(Cause),
 }
@@ -33,6 +35,7 @@ impl Segment {
             | Self::Finish
             | Self::Reset
             | Self::Resumed
+            | Self::Overdue
             | Self::Closed(_) => 0,
         }
     }
@@ -49,6 +52,7 @@ impl Segment {
             Self::Written(_) => 9,
             Self::Closed(_) => 10,
             Self::Resumed => 11,
+            Self::Overdue => 12,
         }
     }
 }

@@ -1,8 +1,12 @@
 //! The driver is tested with a machine that writes down what it hears and does what it is told.
 
+mod digest;
+mod ends;
+mod wake;
+
 use super::*;
 use pleach_core::Context;
-use pleach_core::link::{From, How, Question, Role};
+use pleach_core::link::{From, How, Question, Role, Via};
 use std::convert::Infallible;
 
 /// What the machine is told to do: outputs, taken as they are.
@@ -460,6 +464,18 @@ fn the_same_seed_gives_the_same_run() {
     };
     assert_eq!(run(1), run(1));
     assert_ne!(run(1).0, run(2).0);
+}
+
+#[test]
+fn events_are_calls_into_machines() {
+    let mut world = world(DeadDials::Refused, false);
+    world.dial();
+    world.run(30);
+    world.order(0, send(LINK, pattern(300_000)));
+    world.run(1_000);
+    // Each machine reports what it hears, orders left out.
+    let orders = 2 + 2;
+    assert_eq!(world.net.totals().events, world.ears.0.len() as u64 + orders);
 }
 
 /// The vocabulary's defaults leave nothing to ask: such a machine is driven as well.

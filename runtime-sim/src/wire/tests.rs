@@ -141,7 +141,7 @@ impl Plug for Toy {
         (1, 40)
     }
 
-    fn heads_converged(&self, _nodes: &[&Flooder]) -> Option<bool> {
+    fn heads_converged(&self, _nodes: &[&Flooder], _now: Instant) -> Option<bool> {
         None
     }
 }
@@ -184,4 +184,22 @@ fn those_that_stop_are_expected_to_deliver_nothing() {
     assert_eq!(summary.expected, 20 * 19);
     let (summary, _) = run(&["churn.every_ms=1000", "churn.polite_percent=100", "sources=one"], 0);
     assert_eq!((summary.nodes, summary.live), (52, 40));
+}
+
+#[test]
+fn what_is_not_measured_is_absent() {
+    let json = serde_json::to_value(run(&[], 3).0).unwrap();
+    assert!(json.get("complaints").is_none(), "{json}");
+    assert!(json.get("handshakes").is_some(), "{json}");
+}
+
+/// The bytes do not tell which message a copy is of: where messages overlap, only all together have a redundancy.
+#[test]
+fn messages_that_overlap_have_no_redundancy_of_their_own() {
+    let (slow, fast) = (run(&[], 3).0, run(&["pace_ms=20"], 3).0);
+    assert!(slow.rounds.iter().all(|round| round.rmr.is_some_and(|rmr| rmr > 0.0)), "{:?}", slow.rounds);
+    assert!(fast.rounds.iter().all(|round| round.rmr.is_none()), "{:?}", fast.rounds);
+    assert_eq!(fast.rmr_last10, None);
+    // Which of two copies comes first may differ, not more.
+    assert!((fast.rmr.unwrap() - slow.rmr.unwrap()).abs() < 0.2, "{:?}, {:?}", fast.rmr, slow.rmr);
 }

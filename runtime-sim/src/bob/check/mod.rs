@@ -144,6 +144,12 @@ impl Checks {
         }
     }
 
+    /// The relay stops: who waits for it, waits in vain.
+    pub(super) fn relay_stops(&mut self, at: Instant) {
+        self.at_relay.over(at);
+        self.at_sender.over(at);
+    }
+
     /// The relay reports something.
     pub(super) fn report(&mut self, report: &Report) {
         match report {

@@ -75,7 +75,7 @@ fn broadcast_rows(summary: &Summary) -> Vec<Row> {
         ("  first, flooded", format!("slowest {} ms", summary.flood_ms)),
         ("duplicates", summary.duplicates.to_string()),
         ("given up", summary.lost.to_string()),
-        ("rate complaints", summary.complaints.to_string()),
+        ("rate complaints", count(summary.complaints)),
     ]
 }
 
@@ -91,7 +91,7 @@ fn cost_rows(summary: &Summary) -> Vec<Row> {
             ),
         ),
         ("HEADs converged", summary.heads_converged.map(|yes| yes.to_string()).unwrap_or_default()),
-        ("handshakes", count(summary.handshakes)),
+        ("handshakes, at both ends", count(summary.handshakes)),
         ("events", summary.events.to_string()),
         ("events per second", count(summary.events_per_second)),
         ("bytes per node", count(summary.bytes_per_node)),
