@@ -113,6 +113,31 @@ fn mistakes_in_settings_name_the_setting() {
 }
 
 #[test]
+fn settings_are_judged_together_in_any_order() {
+    for settings in [
+        ["latency_min_ms=60", "latency_max_ms=80"],
+        ["latency_max_ms=80", "latency_min_ms=60"],
+        ["churn.polite_percent=100", "churn.every_ms=500"],
+        ["nodes=many", "nodes=20"],
+    ] {
+        parse(SMALL, &settings).unwrap_or_else(|error| panic!("{settings:?}: {error}"));
+    }
+}
+
+#[test]
+fn of_several_settings_one_that_fits_with_no_others_is_named() {
+    for (settings, named, part) in [
+        (vec!["latency_min_ms=60", "latency_max_ms=55"], "latency_min_ms=60", "between 0 and 55"),
+        (vec!["latency_min_ms=60", "latency_max_ms=80", "nodes=many"], "nodes=many", "u32"),
+        (vec!["nodse=5", "latency_max_ms=80", "latency_min_ms=60", "messages=0"], "nodse=5", "nodes"),
+        (vec!["latency_min_ms=60", "nodes"], "latency_min_ms=60", "between 0 and 50"),
+    ] {
+        let error = refused(SMALL, &settings);
+        assert!(error.contains(&format!("--set {named}:")) && error.contains(part), "{settings:?}: {error}");
+    }
+}
+
+#[test]
 fn an_unknown_name_and_an_unreadable_file() {
     assert!(matches!(Scenario::load("no-such-scenario", &[]), Err(ScenarioError::Unknown { .. })));
     assert!(matches!(Scenario::load("/", &[]), Err(ScenarioError::Unreadable { .. })));
