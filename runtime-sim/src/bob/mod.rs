@@ -62,7 +62,7 @@ pub fn run(scenario: &BobRelay, seed: u64, watch: &mut dyn FnMut(Progress)) -> O
     let plan = Plan::new(scenario, seed);
     let (summary, broken) = drive(scenario, seed, &plan, relay_config(scenario), watch);
     let missed = scenario.misses(&summary);
-    Outcome { summary, broken, missed }
+    Outcome { summary, broken, expectations: scenario.bounds(), missed }
 }
 
 /// Carries out the plan. The figures, and what is broken.

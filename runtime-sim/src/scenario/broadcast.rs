@@ -133,6 +133,8 @@ bounds! {
     reliability: |summary| Some(summary.reliability),
     /// The same for broadcasts 11 to 20 after the kill.
     reliability_11_20: |summary| summary.reliability_11_20,
+    /// The same for broadcasts 11 and later after the kill.
+    reliability_from_11: |summary| summary.reliability_from_11,
     /// The same for broadcasts 51 to 60 after the kill.
     reliability_51_60: |summary| summary.reliability_51_60,
     /// Relative message redundancy of the last ten broadcasts.

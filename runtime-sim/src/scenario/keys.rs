@@ -142,6 +142,12 @@ macro_rules! scenario {
                     .collect()
             }
 
+            /// How many bounds that makes.
+            #[must_use]
+            pub fn bounds(&self) -> usize {
+                self.expectations().iter().map(Bounds::count).sum()
+            }
+
             /// What this run missed.
             #[must_use]
             pub fn misses(&self, summary: &Summary) -> Vec<$crate::scenario::Miss> {

@@ -91,6 +91,22 @@ fn mistakes_in_a_file_are_named_with_line_and_accepted_values() {
 }
 
 #[test]
+fn bounds_that_never_fail_or_never_hold_are_refused() {
+    let refused =
+        |range: &str| refused(&format!("nodes = 10\nmessages = 2\n[expect]\ncomponents = {range}\n"), &[]);
+    for (range, part) in [
+        ("{}", "neither min nor max"),
+        ("{ min = 0.7, max = 0.5 }", "min = 0.7 is above max = 0.5"),
+        ("{ min = nan }", "not a number"),
+        ("{ least = 1 }", "least"),
+    ] {
+        let error = refused(range);
+        assert!(error.contains("line 4") && error.contains(part), "{range}: {error}");
+    }
+    assert!(parse(SMALL, &["expect.components={ min = 1, max = 1 }"]).is_ok());
+}
+
+#[test]
 fn mistakes_in_settings_name_the_setting() {
     for (setting, part) in [
         ("nodes", "key=value"),
