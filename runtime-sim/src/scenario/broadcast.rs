@@ -54,7 +54,7 @@ scenario! {
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Churn {
-    /// Each time a random node stops and a new one joins.
+    /// Each time a random node that is no fixed source stops, and a new one joins. Where all are sources nothing happens.
     pub every_ms: u64,
     /// Of those that stop, how many percent say goodbye. Default 50.
     #[serde(default = "default::polite_percent")]
