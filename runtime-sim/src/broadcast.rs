@@ -31,7 +31,7 @@ pub fn run(scenario: &Broadcast, seed: u64, watch: &mut dyn FnMut(Progress)) -> 
     summary.bytes_per_node =
         at_peak.zip(before).map(|(peak, before)| peak.saturating_sub(before) / summary.nodes.max(1) as u64);
     let missed = scenario.misses(&summary);
-    Outcome { summary, broken, missed }
+    Outcome { summary, broken, expectations: scenario.bounds(), missed }
 }
 
 /// Carries out the plan. Returns the figures, the broken promises, and the memory in use after the last broadcast.

@@ -83,7 +83,7 @@ pub struct Message {
     pub mixed: bool,
     /// When a settled node delivered it last.
     pub last: Instant,
-    /// Most transmissions behind a delivery at a settled node.
+    /// Transmissions behind that last delivery; the most of them, if several were the last.
     pub hops: u32,
     /// One bit for each node that has it, the publisher included.
     holders: Vec<u64>,
@@ -182,8 +182,7 @@ impl Record {
         if counts_from > message.published {
             return;
         }
-        message.last = message.last.max(at);
-        message.hops = message.hops.max(hop);
+        (message.last, message.hops) = (message.last, message.hops).max((at, hop));
         let delay = usize::try_from(millis(message.published, at)).unwrap_or(usize::MAX).min(1 << 22);
         if self.delays.len() <= delay {
             self.delays.resize(delay + 1, 0);
@@ -290,6 +289,22 @@ mod tests {
         deliver(&mut record, 3, 7_500);
         let known = record.messages().iter().map(|message| message.rmr().is_some());
         assert_eq!(known.collect::<Vec<_>>(), [true, false, false, false, true, false]);
+    }
+
+    #[test]
+    fn the_last_hop_is_that_of_the_last_delivery_not_the_longest_way() {
+        let mut rng = stream(0, Domain::Workload, 0);
+        let bytes = payload(0, 8, &mut rng);
+        let mut record = Record::default();
+        record.published(at(0), 0);
+        for (node, delay, hop) in [(1, 20, 4), (2, 90, 2), (3, 40, 5)] {
+            record.delivered(at(delay), node, hop, &bytes);
+        }
+        assert_eq!(record.messages()[0].hops, 2);
+        // At the same time: the longest way, in whatever order they are seen.
+        record.delivered(at(90), 4, 3, &bytes);
+        record.delivered(at(90), 5, 1, &bytes);
+        assert_eq!(record.messages()[0].hops, 3);
     }
 
     #[test]

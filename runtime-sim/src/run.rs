@@ -49,7 +49,9 @@ pub struct Outcome<S = Summary> {
     pub summary: S,
     /// Promises that must hold in every run and were broken.
     pub broken: Vec<String>,
-    /// Expectations of the scenario that were missed.
+    /// How many expectations of the scenario applied.
+    pub expectations: usize,
+    /// Those that were missed.
     pub missed: Vec<Miss>,
 }
 
@@ -72,7 +74,8 @@ impl<S> Outcome<S> {
 
     /// The same with other figures.
     fn map<T>(self, figures: impl FnOnce(S) -> T) -> Outcome<T> {
-        Outcome { summary: figures(self.summary), broken: self.broken, missed: self.missed }
+        let Self { summary, broken, expectations, missed } = self;
+        Outcome { summary: figures(summary), broken, expectations, missed }
     }
 }
 

@@ -111,6 +111,15 @@ impl Scenario {
         })
     }
 
+    /// How many bounds its runs must keep; none: nothing is expected of them.
+    #[must_use]
+    pub fn bounds(&self) -> usize {
+        match self {
+            Self::Broadcast(scenario) => scenario.bounds(),
+            Self::BobRelay(scenario) => scenario.bounds(),
+        }
+    }
+
     /// One line about it.
     #[must_use]
     pub fn about(&self) -> &str {

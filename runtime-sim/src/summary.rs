@@ -48,6 +48,9 @@ pub struct Summary {
     /// The same for broadcasts 11 to 20 after the kill.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "six_decimals_if_any")]
     pub reliability_11_20: Option<f64>,
+    /// The same for broadcasts 11 and later after the kill.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "six_decimals_if_any")]
+    pub reliability_from_11: Option<f64>,
     /// The same for broadcasts 51 to 60 after the kill.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "six_decimals_if_any")]
     pub reliability_51_60: Option<f64>,
@@ -76,7 +79,8 @@ pub struct Summary {
     /// Whether every node holds the newest HEAD of every other, unless it is too young to have come.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub heads_converged: Option<bool>,
-    /// From the kill until the live nodes were one component, seen each 100 ms.
+    /// From the kill until the live nodes were one component, looked at
+    /// each 100 ms: of several thousand nodes each 100 ms times their thousands.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub healing_ms: Option<u64>,
     /// Messages other than payloads, membership included, during the broadcasts, for each broadcast.
@@ -189,6 +193,7 @@ impl Summary {
             path_max: paths.max,
             reliability,
             reliability_11_20: after_kill(11, 20),
+            reliability_from_11: after_kill(11, rounds.len()),
             reliability_51_60: after_kill(51, 60),
             rmr: redundancy(&rounds, record.messages()).or_else(|| overall(&rounds, received, first)),
             rmr_last10: (rounds.len() > 10).then(|| redundancy(last10, last10_messages)).flatten(),

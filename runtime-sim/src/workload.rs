@@ -148,18 +148,17 @@ impl Planner {
         }
     }
 
-    /// A random node stops and a new one joins through random live ones.
+    /// A random node stops, none of the spared ones, and a new one joins through random live ones.
     fn replace_one(&mut self, at: Instant, scenario: &Broadcast, churn: &Churn, spared: &[u32]) {
         let polite =
             index(&mut self.churn, 100).is_some_and(|drawn| drawn < usize::from(churn.polite_percent));
-        let Some(place) = index(&mut self.churn, self.live.len()) else { return };
-        let node = self.live.get(place).copied().filter(|node| !spared.contains(node));
-        if let Some(node) = node {
-            self.live.remove(place);
-            self.mark_dead(node);
-            let step = if polite { Step::Leave { node } } else { Step::Crash { nodes: vec![node] } };
-            self.plan.steps.push((at, step));
-        }
+        let may_stop: Vec<u32> = self.live.iter().copied().filter(|node| !spared.contains(node)).collect();
+        let drawn = index(&mut self.churn, may_stop.len()).and_then(|place| may_stop.get(place));
+        let Some(node) = drawn.copied() else { return };
+        self.live.retain(|live| *live != node);
+        self.mark_dead(node);
+        let step = if polite { Step::Leave { node } } else { Step::Crash { nodes: vec![node] } };
+        self.plan.steps.push((at, step));
         let mut contacts = self.live.clone();
         choose_to_front(&mut self.topology, &mut contacts, scenario.contacts as usize);
         contacts.truncate(scenario.contacts as usize);
@@ -241,6 +240,14 @@ mod tests {
         assert!(plan.alive[publishers(&plan)[0] as usize]);
         assert!(plan.steps.iter().any(|(_, step)| matches!(step, Step::Leave { .. })));
         assert!(plan.steps.is_sorted_by_key(|(at, _)| *at));
+    }
+
+    #[test]
+    fn churn_stops_one_for_each_that_joins_however_many_are_spared() {
+        let plan = plan(&["churn.every_ms=100", "sources=60"]);
+        assert!(plan.counts_from.len() > 250);
+        assert_eq!(plan.alive.iter().filter(|alive| **alive).count(), 100);
+        assert!(publishers(&plan).iter().all(|node| plan.alive[*node as usize]));
     }
 
     #[test]

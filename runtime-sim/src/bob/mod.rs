@@ -30,7 +30,7 @@ use crate::run::{Outcome, Progress, Stage};
 use crate::scenario::BobRelay;
 use crate::scenario::bob_relay::Conduct;
 use actor::{Actor, Liar, Order, Report};
-use check::{Broken, Checks, Circumstances, End, Fate, judge};
+use check::{Broken, Checks, Circumstances, End, Fate, judge, took};
 use hostile::Hostile;
 use people::{Receiver, Sender};
 use plan::{Fault, Part, Plan, Step, Who};
@@ -62,7 +62,7 @@ pub fn run(scenario: &BobRelay, seed: u64, watch: &mut dyn FnMut(Progress)) -> O
     let plan = Plan::new(scenario, seed);
     let (summary, broken) = drive(scenario, seed, &plan, relay_config(scenario), watch);
     let missed = scenario.misses(&summary);
-    Outcome { summary, broken, missed }
+    Outcome { summary, broken, expectations: scenario.bounds(), missed }
 }
 
 /// Carries out the plan. The figures, and what is broken.
@@ -206,7 +206,7 @@ impl<'a> Drive<'a> {
             Who::Person(person) => {
                 let Some(pair) = self.plan.pairs.get(person.pair) else { return };
                 self.ears.checks.joins(node_of(number), *person);
-                fate = Some(Fate { person: *person, stopped: false, ended: None });
+                fate = Some(Fate { person: *person, came: host.joins, stopped: false, ended: None });
                 match person.part {
                     Part::Sends => Actor::Sender(Box::new(Sender::new(self.scenario, pair))),
                     Part::Receives { .. } => {
@@ -285,16 +285,7 @@ impl<'a> Drive<'a> {
 
     fn transfer(&self, pair: usize, end: Ending, undisturbed: bool, fates: &[Fate]) -> Transfer {
         let bytes = self.plan.pairs.get(pair).map_or(0, |pair| pair.content.len());
-        let hosts = self.plan.hosts.iter().filter_map(|host| match &host.who {
-            Who::Person(person) if person.pair == pair => Some(host.joins),
-            Who::Person(_) | Who::Hostile(_) => None,
-        });
-        let arrived = hosts.max().unwrap_or_default();
-        let sent = fates.iter().filter_map(|fate| match &fate.ended {
-            Some((at, End::Sent { confirmed: true })) => Some(*at),
-            Some(_) | None => None,
-        });
-        let took_ms = sent.min().filter(|_| end == Ending::Complete).map(|at| millis(arrived, at));
+        let took_ms = took(fates).filter(|_| end == Ending::Complete);
         let people = fates.iter().map(ToString::to_string).collect();
         Transfer { pair, bytes, end, undisturbed, took_ms, people }
     }

@@ -39,7 +39,7 @@ pub struct Summary {
     pub rooms: u64,
     /// Bytes copied in rooms.
     pub bytes: u64,
-    /// Time from the arrival of the last of a pair until its file was over; only pairs that completed.
+    /// Time from when a sender and the receiver of its file had come until the file was over; only pairs that completed.
     pub complete_ms: Times,
     /// What the relay has counted.
     pub relay: BTreeMap<&'static str, u64>,
@@ -77,7 +77,7 @@ pub struct Transfer {
     pub end: Ending,
     /// Whether nothing happened to it that does not happen to everybody.
     pub undisturbed: bool,
-    /// From the arrival of the last of the pair to the end of a complete transfer.
+    /// From when both its sender and its receiver had come to the end of a complete transfer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub took_ms: Option<u64>,
     /// What each person said last.

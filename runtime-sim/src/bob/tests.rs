@@ -40,6 +40,20 @@ fn calm_pairs_all_complete_and_everything_was_checked() {
     assert!(summary.transfers.iter().all(|transfer| transfer.took_ms.is_some()));
 }
 
+/// A rival comes late, mostly when the file is over: the time of a transfer is that of the two who exchanged it.
+#[test]
+fn a_late_rival_shortens_no_transfer() {
+    let summary =
+        good(&["hostile=0", "faults=0", "pairs=8", "rivals=100%", "wrong_first=0", "refuse_first=0"], 3);
+    assert_eq!(summary.transfers_complete, 8);
+    // A receiver thinks for 200 ms at least before it accepts.
+    assert!(
+        summary.transfers.iter().all(|transfer| transfer.took_ms >= Some(200)),
+        "{:?}",
+        summary.transfers
+    );
+}
+
 /// What the relay sheds has a counter each: no program is in vain.
 #[test]
 fn every_hostile_program_leaves_its_mark_and_hurts_nobody() {

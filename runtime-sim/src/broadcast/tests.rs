@@ -21,7 +21,7 @@ fn the_same_seed_gives_the_same_digest_and_figures() {
 #[test]
 fn a_small_network_delivers_everything_over_a_tree() {
     for sources in ["sources=one", "sources=many"] {
-        let Outcome { summary, broken, missed } = run_small(&[sources], 1);
+        let Outcome { summary, broken, missed, .. } = run_small(&[sources], 1);
         assert_eq!((broken, missed), (vec![], vec![]));
         assert!((summary.reliability - 1.0).abs() < 1e-9);
         assert_eq!((summary.components, summary.asymmetric_links), (1, 0));

@@ -6,11 +6,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::exit::Exit;
-use super::output::{Output, say};
-use super::{Which, report, single};
+use super::output::{Failure, Output, say};
+use super::{Which, report, verdict};
 use pleach_sim::run::{self, Outcome};
 use pleach_sim::scenario::Scenario;
 
@@ -26,18 +26,19 @@ pub(super) struct How {
 /// Runs every seed, until one misses. The exit code is that of the first miss.
 pub(super) fn run(which: &Which, scenario: &Scenario, seeds: Range<u64>, how: &How) -> Exit {
     let mut output = Output::new(which.json);
-    output.json(&json!({
-        "v": 1, "type": "start", "command": "band", "scenario": which.name,
-        "seeds": [seeds.start, seeds.end], "options": json!(scenario),
-    }));
+    output.json(
+        "start",
+        json!({
+            "command": "band", "scenario": which.name, "seeds": [seeds.start, seeds.end], "options": json!(scenario),
+        }),
+    );
     if !which.json {
         say(&report::header(&which.name, scenario, seeds.start));
     }
     let next = AtomicU64::new(seeds.start);
     let stop = AtomicBool::new(false);
     let (results, arriving) = mpsc::channel();
-    let mut exit = Exit::Done;
-    let mut runs = 0u64;
+    let mut told = Told { which, output, runs: 0, failed: None };
     std::thread::scope(|scope| {
         for _ in 0..how.jobs {
             let results = results.clone();
@@ -49,22 +50,17 @@ pub(super) fn run(which: &Which, scenario: &Scenario, seeds: Range<u64>, how: &H
         for (seed, outcome) in arriving {
             waiting.insert(seed, outcome);
             while let Some(outcome) = waiting.remove(&wanted) {
-                if exit == Exit::Done || how.keep_going {
-                    let told = tell(which, wanted, outcome.as_ref(), &mut output);
-                    exit = if exit == Exit::Done { told } else { exit };
-                    runs += 1;
+                if told.failed.is_none() || how.keep_going {
+                    told.tell(wanted, outcome.as_ref());
                 }
                 wanted += 1;
             }
-            if exit != Exit::Done && !how.keep_going {
+            if told.failed.is_some() && !how.keep_going {
                 stop.store(true, Ordering::Relaxed);
             }
         }
     });
-    output.json(&json!({
-        "v": 1, "type": "end", "ok": exit == Exit::Done, "exit": exit.code(), "summary": { "runs": runs },
-    }));
-    exit
+    told.end(scenario)
 }
 
 fn work(
@@ -91,23 +87,49 @@ fn work(
     }
 }
 
-/// One line about a run; on a miss also the line that repeats it.
-fn tell(which: &Which, seed: u64, outcome: Option<&Outcome>, output: &mut Output) -> Exit {
-    let exit = outcome.map_or(Exit::Panic, single::judge);
-    let summary = outcome.map(|outcome| &outcome.summary);
-    output.json(&json!({
-        "v": 1, "type": "run", "seed": seed, "ok": exit == Exit::Done, "exit": exit.code(), "summary": summary,
-    }));
-    match outcome {
-        Some(outcome) => output.text(&report::line(seed, outcome)),
-        None => output.text(&format!("{seed:>6}  could not be run, or panicked\n")),
+/// What was told of a band.
+struct Told<'a> {
+    which: &'a Which,
+    output: Output,
+    runs: u64,
+    /// The first run that failed.
+    failed: Option<Failure>,
+}
+
+impl Told<'_> {
+    /// One line about a run; on a miss also why, and the line that repeats it.
+    fn tell(&mut self, seed: u64, outcome: Option<&Outcome>) {
+        self.runs += 1;
+        let failure = verdict::failure(outcome, self.which.replay(seed));
+        let mut members = verdict::members(outcome, failure.as_ref());
+        if let Value::Object(members) = &mut members {
+            members.insert("seed".into(), json!(seed));
+        }
+        self.output.json("run", members);
+        match outcome {
+            Some(outcome) => self.output.text(&report::line(seed, outcome)),
+            None => self.output.text(&format!("{seed:>6}  could not be run, or panicked\n")),
+        }
+        if let Some(failure) = failure {
+            say(&report::failure(outcome, &failure.hint));
+            self.failed.get_or_insert(failure);
+        }
     }
-    if exit != Exit::Done {
-        let replay = which.replay(seed);
-        say(&outcome.map_or_else(
-            || format!("repeat it with: {replay}\n"),
-            |outcome| report::failure(outcome, &replay),
-        ));
+
+    /// The last line. The exit code.
+    fn end(mut self, scenario: &Scenario) -> Exit {
+        let exit = self.failed.as_ref().map_or(Exit::Done, |failure| failure.exit);
+        let mut members = match &self.failed {
+            Some(failure) => failure.end(),
+            None => json!({ "ok": true, "exit": exit.code() }),
+        };
+        if let Value::Object(members) = &mut members {
+            members.insert("summary".into(), json!({ "runs": self.runs }));
+        }
+        self.output.json("end", members);
+        if self.failed.is_none() && scenario.bounds() == 0 {
+            say(verdict::UNJUDGED);
+        }
+        exit
     }
-    exit
 }

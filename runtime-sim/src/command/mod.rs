@@ -5,15 +5,16 @@ mod exit;
 mod output;
 mod report;
 mod single;
+mod verdict;
 
 use std::borrow::Cow;
 use std::ffi::OsString;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
-use serde_json::json;
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use serde_json::{Value, json};
 
 use exit::Exit;
-use output::{Output, error};
+use output::{Failure, Output};
 use pleach_sim::scenario::{BUILT_IN, Scenario, ScenarioError};
 
 /// Runs whole networks in one process, in simulated time, the same way each time.
@@ -95,12 +96,24 @@ impl Which {
 enum Progress {
     /// A bar if stderr is a terminal.
     Auto,
-    /// A bar.
+    /// A bar on a terminal, lines elsewhere.
     Always,
     /// Nothing.
     Never,
     /// A line for each tenth.
     Lines,
+}
+
+impl Progress {
+    /// Whether a bar is drawn, and whether lines are written.
+    const fn form(self, is_terminal: bool) -> (bool, bool) {
+        match self {
+            Self::Auto => (is_terminal, false),
+            Self::Always => (is_terminal, !is_terminal),
+            Self::Never => (false, false),
+            Self::Lines => (false, true),
+        }
+    }
 }
 
 /// Reads the arguments of the process and does what they say.
@@ -109,41 +122,84 @@ pub(crate) fn main() -> Exit {
 }
 
 fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
-    let command = match Command::try_parse_from(arguments) {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let command = match Command::try_parse_from(&arguments) {
         Ok(command) => command,
-        Err(wrong) => {
-            let code = if wrong.use_stderr() { Exit::Usage } else { Exit::Done };
-            // Help through a pipe that is closed early is no failure.
-            let _ = wrong.print();
-            return code;
-        }
+        Err(wrong) => return not_run(&wrong, arguments.get(1..).unwrap_or_default()),
     };
     match command.what {
         What::List { json } => list(json),
         What::Run { scenario, seed, progress } => match scenario.load() {
             Ok(loaded) => single::run(&scenario, &loaded, seed, progress),
-            Err(wrong) => refuse(&scenario, &wrong),
+            Err(wrong) => {
+                let start = json!({ "command": "run", "scenario": scenario.name, "seed": seed });
+                stop(scenario.json, start, &refusal(&wrong))
+            }
         },
         What::Band { scenario, seeds, jobs, keep_going } => match scenario.load() {
             Ok(loaded) => band::run(&scenario, &loaded, seeds, &band::How { jobs, keep_going }),
-            Err(wrong) => refuse(&scenario, &wrong),
+            Err(wrong) => {
+                let seeds = [seeds.start, seeds.end];
+                let start = json!({ "command": "band", "scenario": scenario.name, "seeds": seeds });
+                stop(scenario.json, start, &refusal(&wrong))
+            }
         },
     }
 }
 
 fn list(json: bool) -> Exit {
     let mut output = Output::new(json);
+    output.json("start", json!({ "command": "list" }));
     let width = BUILT_IN.iter().map(|(name, _)| name.len()).max().unwrap_or_default();
     for (name, _) in BUILT_IN {
         let about = Scenario::load(name, &[]).map(|scenario| scenario.about().to_owned()).unwrap_or_default();
-        output.json(&json!({ "v": 1, "type": "scenario", "name": name, "about": about }));
+        output.json("scenario", json!({ "name": name, "about": about }));
         output.text(&format!("{name:width$}  {about}\n"));
     }
+    output.json("end", json!({ "ok": true, "exit": Exit::Done.code() }));
     Exit::Done
 }
 
-/// Says what is wrong with a scenario.
-fn refuse(which: &Which, wrong: &ScenarioError) -> Exit {
+/// Says why nothing is done: help or the version was asked for, or the command line is wrong.
+fn not_run(wrong: &clap::Error, words: &[OsString]) -> Exit {
+    // Help through a pipe that is closed early is no failure.
+    let _ = wrong.print();
+    if !wrong.use_stderr() {
+        return Exit::Done;
+    }
+    let mut words = words.iter().take_while(|word| *word != "--");
+    if words.clone().any(|word| word == "--json") {
+        let known = Command::command();
+        let command = words.find_map(|word| Some(known.find_subcommand(word)?.get_name()));
+        let text = wrong.to_string();
+        let (what, _) = text.split_once("\n\n").unwrap_or((&text, ""));
+        let what: Vec<&str> = what.trim_start_matches("error: ").split_whitespace().collect();
+        let hint =
+            command.map_or_else(|| "pleach-sim --help".into(), |name| format!("pleach-sim {name} --help"));
+        let failure = Failure { exit: Exit::Usage, code: "usage", message: what.join(" "), hint };
+        tell(json!({ "command": command }), &failure);
+    }
+    Exit::Usage
+}
+
+/// Says why a command that can be read does nothing.
+fn stop(json: bool, start: Value, failure: &Failure) -> Exit {
+    failure.say();
+    if json {
+        tell(start, failure);
+    }
+    failure.exit
+}
+
+/// Tells programs of a command that has come to nothing: what it was, and why.
+fn tell(start: Value, failure: &Failure) {
+    let mut output = Output::new(true);
+    output.json("start", start);
+    output.json("end", failure.end());
+}
+
+/// What is wrong with a scenario.
+fn refusal(wrong: &ScenarioError) -> Failure {
     let names: Vec<_> = BUILT_IN.iter().map(|(name, _)| *name).collect();
     let (exit, code, hint) = match wrong {
         ScenarioError::Unknown { .. } => {
@@ -161,7 +217,7 @@ fn refuse(which: &Which, wrong: &ScenarioError) -> Exit {
             "keys are those of the scenario file, as in --set nodes=1000 or --set pairs=50".to_owned(),
         ),
     };
-    error(which.json, exit, code, &wrong.to_string(), &hint)
+    Failure { exit, code, message: wrong.to_string(), hint }
 }
 
 /// A seed: a number, or a commit hash of 40 hex digits, of which the first 16 count.

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::exit::Exit;
 
@@ -17,11 +17,18 @@ impl Output {
         Self { json }
     }
 
-    /// A line, if the result is wanted as JSON.
-    pub(super) fn json(&mut self, line: &Value) {
-        if self.json {
-            put(&format!("{line}\n"));
+    /// A line of this type, if the result is wanted as JSON. The first one is `start`, the last one `end`.
+    pub(super) fn json(&mut self, kind: &str, members: Value) {
+        if !self.json {
+            return;
         }
+        let mut line = Map::new();
+        line.insert("v".into(), json!(1));
+        line.insert("type".into(), json!(kind));
+        if let Value::Object(members) = members {
+            line.extend(members);
+        }
+        put(&format!("{}\n", Value::Object(line)));
     }
 
     /// Some text, if the result is wanted as text.
@@ -37,14 +44,31 @@ pub(super) fn say(text: &str) {
     let _ = std::io::stderr().write_all(text.as_bytes());
 }
 
-/// Says what failed and what may help; with JSON also in the last line. Returns the exit code.
-pub(super) fn error(json: bool, exit: Exit, code: &str, message: &str, hint: &str) -> Exit {
-    say(&format!("error: {message} [{code}]\n  hint: {hint}\n"));
-    Output::new(json).json(&json!({
-        "v": 1, "type": "end", "ok": false, "exit": exit.code(),
-        "error": { "code": code, "message": message, "hint": hint },
-    }));
-    exit
+/// Why it failed, and what may help.
+#[derive(Debug)]
+pub(super) struct Failure {
+    pub(super) exit: Exit,
+    /// A stable word to search for.
+    pub(super) code: &'static str,
+    pub(super) message: String,
+    pub(super) hint: String,
+}
+
+impl Failure {
+    /// Says so to people.
+    pub(super) fn say(&self) {
+        say(&format!("error: {} [{}]\n  hint: {}\n", self.message, self.code, self.hint));
+    }
+
+    /// The member `error` of a line.
+    pub(super) fn error(&self) -> Value {
+        json!({ "code": self.code, "message": self.message, "hint": self.hint })
+    }
+
+    /// The members of the last line.
+    pub(super) fn end(&self) -> Value {
+        json!({ "ok": false, "exit": self.exit.code(), "error": self.error() })
+    }
 }
 
 /// Writes to stdout at once. A reader that has gone away wants no more: that is no failure.

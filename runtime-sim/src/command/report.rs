@@ -17,14 +17,15 @@ pub(super) fn header(name: &str, scenario: &Scenario, seed: u64) -> String {
     format!("pleach-sim {version}: {name}, seed {seed}\n{}\n{}\n", scenario.about(), options.join(", "))
 }
 
-/// Why a run failed.
-pub(super) fn reasons(outcome: &Outcome) -> Vec<String> {
+/// Why a run failed. Without an outcome a machine has panicked.
+pub(super) fn reasons(outcome: Option<&Outcome>) -> Vec<String> {
+    let Some(outcome) = outcome else { return vec!["a machine panicked".to_owned()] };
     let missed = outcome.missed.iter().map(ToString::to_string);
     outcome.broken.iter().cloned().chain(missed).collect()
 }
 
 /// Why a run failed, and the line that repeats it.
-pub(super) fn failure(outcome: &Outcome, replay: &str) -> String {
+pub(super) fn failure(outcome: Option<&Outcome>, replay: &str) -> String {
     let reasons: String = reasons(outcome).iter().map(|reason| format!("error: {reason}\n")).collect();
     format!("{reasons}  hint: repeat it with: {replay}\n")
 }
@@ -38,7 +39,7 @@ pub(super) fn table(outcome: &Outcome) -> String {
     let rows: Vec<_> = rows.into_iter().filter(|(_, value)| !value.is_empty()).collect();
     let width = rows.iter().map(|(name, _)| name.len()).max().unwrap_or_default();
     let text: String = rows.iter().map(|(name, value)| format!("{name:width$}  {value}\n")).collect();
-    text + if outcome.is_good() { "as expected\n" } else { "FAILED\n" }
+    text + verdict(outcome, "as expected", "nothing was expected") + "\n"
 }
 
 /// What happened one by one in a run, as JSON lines: their type and their members.
@@ -51,12 +52,21 @@ pub(super) fn details(outcome: &Outcome) -> (&'static str, Vec<Value>) {
 
 /// The main figures of a run of a band.
 pub(super) fn line(seed: u64, outcome: &Outcome) -> String {
-    let verdict = if outcome.is_good() { "ok" } else { "FAILED" };
+    let verdict = verdict(outcome, "ok", "-");
     let figures = match &outcome.summary {
         Summary::Broadcast(summary) => broadcast::line(summary),
         Summary::BobRelay(summary) => bob_relay::line(summary),
     };
     format!("{seed:>6}  {verdict:6}  {figures}\n")
+}
+
+/// What is to be said of a run; `unjudged` if the scenario expects nothing of such a run.
+const fn verdict<'a>(outcome: &Outcome, good: &'a str, unjudged: &'a str) -> &'a str {
+    match (outcome.is_good(), outcome.expectations) {
+        (false, _) => "FAILED",
+        (true, 0) => unjudged,
+        (true, _) => good,
+    }
 }
 
 /// A name and a figure; without the figure the row is left out.

@@ -3,80 +3,43 @@
 use std::io::IsTerminal;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use serde_json::{Value, json};
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::json;
 
 use super::exit::Exit;
-use super::output::{Output, error, say};
-use super::{Progress, Which, report};
-use pleach_sim::run::{self, Outcome, Stage};
+use super::output::{Output, say};
+use super::{Progress, Which, report, verdict};
+use pleach_sim::run::{self, Stage};
 use pleach_sim::scenario::Scenario;
 
 /// Runs and reports.
 pub(super) fn run(which: &Which, scenario: &Scenario, seed: u64, progress: Progress) -> Exit {
     let mut output = Output::new(which.json);
-    let options = json!(scenario);
-    output.json(&json!({
-        "v": 1, "type": "start", "command": "run", "scenario": which.name, "seed": seed, "options": options,
-    }));
+    output.json(
+        "start",
+        json!({ "command": "run", "scenario": which.name, "seed": seed, "options": json!(scenario) }),
+    );
     if !which.json {
         say(&report::header(&which.name, scenario, seed));
     }
     let mut meter = Meter::new(progress);
     let result = catch_unwind(AssertUnwindSafe(|| run::run(scenario, seed, &mut |now| meter.show(now))));
     meter.finish();
-    let outcome = match result {
-        Ok(outcome) => outcome,
-        Err(_) => {
-            let hint = format!("repeat it with: {}", which.replay(seed));
-            return error(
-                which.json,
-                Exit::Panic,
-                "panic",
-                &format!("a machine panicked with seed {seed}"),
-                &hint,
-            );
-        }
-    };
-    let (kind, details) = report::details(&outcome);
-    for mut line in details {
-        if let Value::Object(members) = &mut line {
-            members.insert("v".into(), json!(1));
-            members.insert("type".into(), json!(kind));
-        }
-        output.json(&line);
+    let outcome = result.ok();
+    if let Some(outcome) = &outcome {
+        let (kind, details) = report::details(outcome);
+        details.into_iter().for_each(|line| output.json(kind, line));
+        output.text(&report::table(outcome));
     }
-    let exit = judge(&outcome);
-    output.text(&report::table(&outcome));
-    output.json(&end(&outcome, exit, &which.replay(seed)));
-    if exit != Exit::Done {
-        say(&report::failure(&outcome, &which.replay(seed)));
+    let outcome = outcome.as_ref();
+    let failure = verdict::failure(outcome, which.replay(seed));
+    output.json("end", verdict::members(outcome, failure.as_ref()));
+    if let Some(failure) = failure {
+        say(&report::failure(outcome, &failure.hint));
+    } else if which.json && scenario.bounds() == 0 {
+        say(verdict::UNJUDGED);
     }
-    exit
-}
-
-/// What the exit code says of a run.
-pub(super) const fn judge(outcome: &Outcome) -> Exit {
-    if !outcome.broken.is_empty() {
-        Exit::Safety
-    } else if !outcome.missed.is_empty() {
-        Exit::Liveness
-    } else {
-        Exit::Done
-    }
-}
-
-/// The last JSON line.
-fn end(outcome: &Outcome, exit: Exit, replay: &str) -> Value {
-    let mut line = json!({
-        "v": 1, "type": "end", "ok": exit == Exit::Done, "exit": exit.code(), "summary": outcome.summary,
-    });
-    if let (true, Value::Object(members)) = (exit != Exit::Done, &mut line) {
-        let code = if exit == Exit::Safety { "safety" } else { "expectation" };
-        let message = report::reasons(outcome).join("; ");
-        members.insert("error".into(), json!({ "code": code, "message": message, "hint": replay }));
-    }
-    line
+    verdict::judge(outcome)
 }
 
 /// Shows how far the run is.
@@ -89,15 +52,12 @@ struct Meter {
 
 impl Meter {
     fn new(progress: Progress) -> Self {
-        let bar = match progress {
-            Progress::Auto if std::io::stderr().is_terminal() => ProgressBar::new(0),
-            Progress::Always => ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr()),
-            Progress::Auto | Progress::Never | Progress::Lines => ProgressBar::hidden(),
-        };
+        let (has_bar, lines) = progress.form(std::io::stderr().is_terminal());
+        let bar = if has_bar { ProgressBar::new(0) } else { ProgressBar::hidden() };
         if let Ok(style) = ProgressStyle::with_template("{bar:40} {percent:>3}% {msg} ({elapsed})") {
             bar.set_style(style);
         }
-        Self { bar, lines: progress == Progress::Lines, tenths: 0, length: 0 }
+        Self { bar, lines, tenths: 0, length: 0 }
     }
 
     fn show(&mut self, now: run::Progress) {

@@ -54,7 +54,7 @@ scenario! {
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Churn {
-    /// Each time a random node stops and a new one joins.
+    /// Each time a random node that is no fixed source stops, and a new one joins. Where all are sources nothing happens.
     pub every_ms: u64,
     /// Of those that stop, how many percent say goodbye. Default 50.
     #[serde(default = "default::polite_percent")]
@@ -133,6 +133,8 @@ bounds! {
     reliability: |summary| Some(summary.reliability),
     /// The same for broadcasts 11 to 20 after the kill.
     reliability_11_20: |summary| summary.reliability_11_20,
+    /// The same for broadcasts 11 and later after the kill.
+    reliability_from_11: |summary| summary.reliability_from_11,
     /// The same for broadcasts 51 to 60 after the kill.
     reliability_51_60: |summary| summary.reliability_51_60,
     /// Relative message redundancy of the last ten broadcasts.

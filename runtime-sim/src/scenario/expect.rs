@@ -6,12 +6,38 @@ use serde::Deserialize;
 
 /// Where a figure must lie, both ends included.
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq)]
-#[serde(deny_unknown_fields)]
+#[serde(try_from = "Ends")]
 pub struct Range {
     /// At least this.
     pub min: Option<f64>,
     /// At most this.
     pub max: Option<f64>,
+}
+
+/// A range as it is written.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Ends {
+    min: Option<f64>,
+    max: Option<f64>,
+}
+
+impl TryFrom<Ends> for Range {
+    type Error = String;
+
+    /// Refuses what every figure would satisfy, or none.
+    fn try_from(Ends { min, max }: Ends) -> Result<Self, String> {
+        if min.is_none() && max.is_none() {
+            return Err("the bound has neither min nor max".to_owned());
+        }
+        if min.into_iter().chain(max).any(f64::is_nan) {
+            return Err("min or max is not a number".to_owned());
+        }
+        match min.zip(max) {
+            Some((min, max)) if min > max => Err(format!("min = {min} is above max = {max}")),
+            Some(_) | None => Ok(Self { min, max }),
+        }
+    }
 }
 
 /// A figure outside its bounds, or one that could not be measured.
@@ -57,6 +83,12 @@ macro_rules! bounds {
         }
 
         impl Bounds {
+            /// How many figures have a bound.
+            #[must_use]
+            pub fn count(&self) -> usize {
+                [$(self.$figure.is_some()),*].into_iter().filter(|has_bound| *has_bound).count()
+            }
+
             /// What lies outside.
             #[must_use]
             pub fn check(&self, summary: &$of) -> Vec<$crate::scenario::Miss> {

@@ -1,5 +1,7 @@
 //! What all kinds of scenarios have in common: the shared keys, and how settings are applied.
 
+use std::collections::BTreeMap;
+
 use serde::de::DeserializeOwned;
 
 use super::{ScenarioError, Workload, values};
@@ -15,23 +17,52 @@ pub(super) trait Keys: DeserializeOwned {
     /// Whether every value is in its range.
     fn validate_all(&self) -> Result<(), String>;
 
-    /// Reads a scenario of this kind, and applies `key=value` settings one by one.
+    /// Reads a scenario of this kind, and applies `key=value` settings to it.
     fn read(file: &str, text: &str, settings: &[String]) -> Result<Self, ScenarioError> {
         let invalid = |cause: String| ScenarioError::Invalid { file: file.to_owned(), cause };
-        let mut scenario: Self = toml::from_str(text).map_err(|error| invalid(error.to_string()))?;
-        scenario.check().map_err(invalid)?;
+        let unchanged: Self = toml::from_str(text).map_err(|error| invalid(error.to_string()))?;
+        unchanged.check().map_err(invalid)?;
         if settings.is_empty() {
-            return Ok(scenario);
+            return Ok(unchanged);
         }
-        let mut table: toml::Table = toml::from_str(text).map_err(|error| invalid(error.to_string()))?;
+        let table: toml::Table = toml::from_str(text).map_err(|error| invalid(error.to_string()))?;
+        // One setting may need another that comes later: they are judged together.
+        Self::with(&table, settings)
+            .map_err(|cause| Self::blame(&table, settings).unwrap_or_else(|| invalid(cause)))
+    }
+
+    /// The scenario that stands in `table`, with all of these settings.
+    fn with<'a>(table: &toml::Table, settings: impl IntoIterator<Item = &'a String>) -> Result<Self, String> {
+        let mut table = table.clone();
         for setting in settings {
-            let bad = |cause: String| ScenarioError::BadSetting { setting: setting.clone(), cause };
-            values::set(&mut table, setting).map_err(bad)?;
-            scenario =
-                table.clone().try_into().map_err(|error: toml::de::Error| bad(error.message().to_owned()))?;
-            scenario.check().map_err(bad)?;
+            values::set(&mut table, setting)?;
         }
+        let scenario: Self = table.try_into().map_err(|error: toml::de::Error| error.message().to_owned())?;
+        scenario.check()?;
         Ok(scenario)
+    }
+
+    /// The first of these settings that does not fit, even together with all those that do.
+    fn blame(table: &toml::Table, settings: &[String]) -> Option<ScenarioError> {
+        // By their places, to be applied in their order.
+        let mut fitting: BTreeMap<usize, &String> = BTreeMap::new();
+        loop {
+            let before = fitting.len();
+            let mut refused = None;
+            for (place, setting) in settings.iter().enumerate() {
+                let mut tried = fitting.clone();
+                tried.insert(place, setting);
+                match Self::with(table, tried.values().copied()) {
+                    Ok(_) => fitting = tried,
+                    Err(cause) => {
+                        refused.get_or_insert(ScenarioError::BadSetting { setting: setting.clone(), cause });
+                    }
+                }
+            }
+            if fitting.len() == before {
+                return refused;
+            }
+        }
     }
 
     /// Whether the kind is right, and every value in its range.
@@ -109,6 +140,12 @@ macro_rules! scenario {
                     .chain(applying.map(|condition| &condition.expect))
                     .cloned()
                     .collect()
+            }
+
+            /// How many bounds that makes.
+            #[must_use]
+            pub fn bounds(&self) -> usize {
+                self.expectations().iter().map(Bounds::count).sum()
             }
 
             /// What this run missed.

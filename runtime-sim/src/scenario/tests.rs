@@ -91,6 +91,22 @@ fn mistakes_in_a_file_are_named_with_line_and_accepted_values() {
 }
 
 #[test]
+fn bounds_that_never_fail_or_never_hold_are_refused() {
+    let refused =
+        |range: &str| refused(&format!("nodes = 10\nmessages = 2\n[expect]\ncomponents = {range}\n"), &[]);
+    for (range, part) in [
+        ("{}", "neither min nor max"),
+        ("{ min = 0.7, max = 0.5 }", "min = 0.7 is above max = 0.5"),
+        ("{ min = nan }", "not a number"),
+        ("{ least = 1 }", "least"),
+    ] {
+        let error = refused(range);
+        assert!(error.contains("line 4") && error.contains(part), "{range}: {error}");
+    }
+    assert!(parse(SMALL, &["expect.components={ min = 1, max = 1 }"]).is_ok());
+}
+
+#[test]
 fn mistakes_in_settings_name_the_setting() {
     for (setting, part) in [
         ("nodes", "key=value"),
@@ -109,6 +125,31 @@ fn mistakes_in_settings_name_the_setting() {
     ] {
         let error = refused(SMALL, &[setting]);
         assert!(error.contains(&format!("--set {setting}")) && error.contains(part), "{setting}: {error}");
+    }
+}
+
+#[test]
+fn settings_are_judged_together_in_any_order() {
+    for settings in [
+        ["latency_min_ms=60", "latency_max_ms=80"],
+        ["latency_max_ms=80", "latency_min_ms=60"],
+        ["churn.polite_percent=100", "churn.every_ms=500"],
+        ["nodes=many", "nodes=20"],
+    ] {
+        parse(SMALL, &settings).unwrap_or_else(|error| panic!("{settings:?}: {error}"));
+    }
+}
+
+#[test]
+fn of_several_settings_one_that_fits_with_no_others_is_named() {
+    for (settings, named, part) in [
+        (vec!["latency_min_ms=60", "latency_max_ms=55"], "latency_min_ms=60", "between 0 and 55"),
+        (vec!["latency_min_ms=60", "latency_max_ms=80", "nodes=many"], "nodes=many", "u32"),
+        (vec!["nodse=5", "latency_max_ms=80", "latency_min_ms=60", "messages=0"], "nodse=5", "nodes"),
+        (vec!["latency_min_ms=60", "nodes"], "latency_min_ms=60", "between 0 and 50"),
+    ] {
+        let error = refused(SMALL, &settings);
+        assert!(error.contains(&format!("--set {named}:")) && error.contains(part), "{settings:?}: {error}");
     }
 }
 

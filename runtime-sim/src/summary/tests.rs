@@ -1,7 +1,7 @@
 use super::*;
 use crate::record::payload;
-use crate::scenario::Range;
 use crate::scenario::broadcast::Bounds;
+use crate::scenario::{Broadcast, Range};
 
 fn at(ms: u64) -> Instant {
     Instant::from_micros(ms * 1000)
@@ -90,6 +90,43 @@ fn bounds_are_checked_and_what_cannot_be_measured_misses() {
     assert_eq!(missed.len(), 2, "{missed:?}");
     assert!(missed[0].starts_with("reliability is 0."), "{missed:?}");
     assert_eq!(missed[1], "rmr_last10 could not be measured, expected at most 0.01");
+}
+
+/// Two nodes, of which one gets all of 60 messages but this one.
+fn one_lost(lost: u32) -> Summary {
+    let plan =
+        Plan { counts_from: vec![at(0); 2], alive: vec![true; 2], killed_at: Some(at(0)), ..Plan::default() };
+    let mut rng = stream(0, Domain::Workload, 0);
+    let mut record = Record::default();
+    for number in 1..=60 {
+        record.published(at(1), 0);
+        if number != lost {
+            record.delivered(at(2), 1, 1, &payload(number - 1, 8, &mut rng));
+        }
+    }
+    let graph = Graph::new(vec![vec![1], vec![0]], plan.alive.clone());
+    Summary::new(0, &plan, &record, &Seen { graph, ..Seen::default() })
+}
+
+/// The target of the reference results: up to 80 % all of broadcasts 11 and later, then 95 % and 80 % of 51 to 60.
+#[test]
+fn after_a_mass_kill_no_late_message_may_be_lost() {
+    let is_missed = |kill: &str, lost: u32| {
+        let (_, text) = crate::scenario::BUILT_IN[2];
+        let scenario = Broadcast::parse("mass-kill.toml", text, &[format!("kill={kill}")]).unwrap();
+        !scenario.misses(&one_lost(lost)).is_empty()
+    };
+    for (kill, lost, missed) in [
+        ("30%", 10, false),
+        ("30%", 11, true),
+        ("80%", 21, true),
+        ("80%", 60, true),
+        ("90%", 11, false),
+        ("95%", 60, false),
+        ("97%", 60, false),
+    ] {
+        assert_eq!(is_missed(kill, lost), missed, "kill={kill}, message {lost}");
+    }
 }
 
 #[test]

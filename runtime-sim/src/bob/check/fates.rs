@@ -15,6 +15,8 @@ use crate::clock::millis;
 pub(in crate::bob) struct Fate {
     /// Who it is.
     pub(in crate::bob) person: Person,
+    /// When it came.
+    pub(in crate::bob) came: Instant,
     /// Its host was stopped.
     pub(in crate::bob) stopped: bool,
     /// What it said last, and when.
@@ -80,6 +82,21 @@ pub(in crate::bob) struct Circumstances {
     pub(in crate::bob) disturbed: bool,
     /// The relay changed what it copied.
     pub(in crate::bob) lied_to: bool,
+}
+
+/// How long a complete transfer took, in milliseconds: from when both the sender that was confirmed and the receiver that
+/// has the file had come. Others of the pair may come when it is over.
+pub(in crate::bob) fn took(fates: &[Fate]) -> Option<u64> {
+    let sent = fates.iter().filter_map(|fate| match &fate.ended {
+        Some((at, End::Sent { confirmed: true })) => Some((*at, fate.came)),
+        Some((_, End::Sent { confirmed: false } | End::Kept { .. } | End::Failed(_))) | None => None,
+    });
+    let kept = fates.iter().filter_map(|fate| match &fate.ended {
+        Some((at, End::Kept { .. })) => Some((*at, fate.came)),
+        Some((_, End::Sent { .. } | End::Failed(_))) | None => None,
+    });
+    let ((over, sender), (_, receiver)) = sent.min().zip(kept.min())?;
+    Some(millis(sender.max(receiver), over))
 }
 
 /// Judges a pair.
@@ -162,7 +179,12 @@ mod tests {
 
     fn fate(part: Part, end: Option<End>) -> Fate {
         let person = Person { pair: 0, part, deadline: Instant::from_micros(100) };
-        Fate { person, stopped: false, ended: end.map(|end| (Instant::from_micros(100), end)) }
+        Fate {
+            person,
+            came: Instant::ORIGIN,
+            stopped: false,
+            ended: end.map(|end| (Instant::from_micros(100), end)),
+        }
     }
 
     fn kept(content: &'static [u8]) -> Option<End> {

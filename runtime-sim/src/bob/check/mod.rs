@@ -24,7 +24,7 @@ use super::plan::{Pair, Part, Person};
 use super::{HANDSHAKE, HANDSHAKE_LISTENER, RELAY};
 use crate::net::Traffic;
 pub use fates::Ending;
-pub(super) use fates::{Circumstances, End, Fate, judge};
+pub(super) use fates::{Circumstances, End, Fate, judge, took};
 use hall::{Hall, Passage};
 use keys::Transcript;
 use rooms::Rooms;

@@ -49,7 +49,7 @@ fn people_rows(summary: &Summary) -> Vec<Row> {
             ),
         ),
         (
-            "  from the second arrival",
+            "  from when both had come",
             format!("p50 {} ms, slowest {} ms", summary.complete_ms.p50, summary.complete_ms.max),
         ),
         ("stopped", format!("{} crashed, {} frozen", summary.crashed, summary.frozen)),

@@ -66,6 +66,7 @@ fn broadcast_rows(summary: &Summary) -> Vec<Row> {
             format!("{:.6} ({} of {})", summary.reliability, summary.delivered, summary.expected),
         ),
         ("  broadcasts 11 to 20", ratio(summary.reliability_11_20)),
+        ("  broadcasts 11 and later", ratio(summary.reliability_from_11)),
         ("  broadcasts 51 to 60", ratio(summary.reliability_51_60)),
         ("RMR", ratio(summary.rmr)),
         ("  last 10", ratio(summary.rmr_last10)),
