@@ -190,7 +190,9 @@ impl<'a> Drive<'a> {
             Step::StopRelay(how) => {
                 self.relay_stopped = self.relay_stats();
                 self.net.stop(RELAY, how);
-                self.ears.checks.relay_stops(self.net.now());
+                if how == Stop::Freeze {
+                    self.ears.checks.relay_freezes();
+                }
                 self.count(how);
             }
         }

@@ -144,10 +144,10 @@ impl Checks {
         }
     }
 
-    /// The relay stops: who waits for it, waits in vain.
-    pub(super) fn relay_stops(&mut self, at: Instant) {
-        self.at_relay.over(at);
-        self.at_sender.over(at);
+    /// The relay freezes: who waits for it waits in vain, and is not told.
+    pub(super) fn relay_freezes(&mut self) {
+        self.at_relay.over();
+        self.at_sender.over();
     }
 
     /// The relay reports something.
