@@ -190,6 +190,9 @@ impl<'a> Drive<'a> {
             Step::StopRelay(how) => {
                 self.relay_stopped = self.relay_stats();
                 self.net.stop(RELAY, how);
+                if how == Stop::Freeze {
+                    self.ears.checks.relay_freezes();
+                }
                 self.count(how);
             }
         }

@@ -87,6 +87,13 @@ fn silent_hosts_and_slow_readers_are_survived() {
     assert!(summary.transfers_complete >= 4 && summary.complete_ms.max > 1000, "{:?}", summary.complete_ms);
 }
 
+/// The relay freezes while a sender has handshakes under way, which then never end.
+#[test]
+fn a_relay_that_freezes_is_not_taken_for_one_that_makes_people_wait() {
+    let summary = good(&["relay_crash=true"], 0);
+    assert!(summary.checked.waits > 0);
+}
+
 /// Planted: a relay that lets clients use the names of others. Hostile ones then make honest ones wait at the senders,
 /// who count failures by name, and the check notices.
 #[test]

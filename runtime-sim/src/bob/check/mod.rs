@@ -144,6 +144,12 @@ impl Checks {
         }
     }
 
+    /// The relay freezes: who waits for it waits in vain, and is not told.
+    pub(super) fn relay_freezes(&mut self) {
+        self.at_relay.over();
+        self.at_sender.over();
+    }
+
     /// The relay reports something.
     pub(super) fn report(&mut self, report: &Report) {
         match report {

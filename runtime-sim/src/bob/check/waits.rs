@@ -23,6 +23,8 @@ pub(super) struct Waits<P, W> {
     /// How often an address has asked there.
     tried: BTreeMap<(P, Vec<u8>), u32>,
     open: BTreeMap<(P, W), (Instant, Vec<u8>)>,
+    /// Nobody can be answered any more.
+    is_over: bool,
     /// Handshakes whose delay was looked at.
     pub(super) checked: u64,
     pub(super) broken: Broken,
@@ -43,6 +45,7 @@ impl<P: Copy + Ord, W: Copy + Ord> Waits<P, W> {
             pause_max,
             tried: BTreeMap::new(),
             open: BTreeMap::new(),
+            is_over: false,
             checked: 0,
             broken: Broken::new(),
         }
@@ -50,6 +53,9 @@ impl<P: Copy + Ord, W: Copy + Ord> Waits<P, W> {
 
     /// Somebody honest, from that address, asks.
     pub(super) fn asked(&mut self, at: Instant, place: P, who: W, address: &[u8]) {
+        if self.is_over {
+            return;
+        }
         *self.tried.entry((place, address.to_vec())).or_default() += 1;
         self.open.entry((place, who)).or_insert_with(|| (at, address.to_vec()));
     }
@@ -67,6 +73,13 @@ impl<P: Copy + Ord, W: Copy + Ord> Waits<P, W> {
         for (place, who) in gone {
             self.answered(at, place, who);
         }
+    }
+
+    /// What passes everything on is silent from now on: none of those who wait is answered, through no fault of anybody's
+    /// guesses.
+    pub(super) fn over(&mut self) {
+        self.open.clear();
+        self.is_over = true;
     }
 
     fn check(&mut self, at: Instant, since: Instant, place: P, address: &[u8]) {
@@ -140,5 +153,15 @@ mod tests {
         waits.left(at(1), |place, _| place == 2);
         waits.left(at(600), |_, who| who == 1);
         assert_eq!((waits.checked, waits.broken.into_vec().len()), (2, 1));
+    }
+
+    #[test]
+    fn nobody_waits_once_it_is_over() {
+        let mut waits = waits();
+        waits.asked(at(0), 1, 1, b"1.2.3.4");
+        waits.over();
+        waits.asked(at(2), 1, 2, b"1.2.3.4");
+        waits.left(at(90_000), |_, _| true);
+        assert_eq!((waits.checked, waits.broken.into_vec()), (0, vec![]));
     }
 }
