@@ -206,3 +206,40 @@ fn small_sends_of_one_turn_share_a_message() {
     let sent = pair.sides[DIALLER].channel.stats().bytes_sent - before;
     assert!(sent < 500 + 200, "one frame, one message: {sent}");
 }
+
+#[test]
+fn t39_streams_that_waited_for_room_are_told_in_order() {
+    let mut pair = Pair::ready(2);
+    let busy = pair.open(LISTENER);
+    pair.written = false;
+    pair.send(DIALLER, busy, &vec![1; 1_000_000]);
+    for token in [1, 2] {
+        pair.input(DIALLER, Input::Open { token, protocols: names(&["/echo/1"]) });
+    }
+    let unwritten = pair.sides[DIALLER].channel.unwritten();
+    pair.input(DIALLER, Input::Written(unwritten));
+    pair.written = true;
+    pair.run();
+    assert_eq!(pair.closed(LISTENER), None);
+    let opened = pair.take(DIALLER, |output| matches!(output, Output::Opened { .. }));
+    let [Output::Opened { stream: first, .. }, Output::Opened { stream: second, .. }] = opened[..] else {
+        panic!("{opened:?}")
+    };
+    assert!(busy.0 > first.0 && second.0 > busy.0, "the turn stood between the two");
+}
+
+#[test]
+fn t40_a_burst_of_opens_is_taken() {
+    let mut pair = Pair::ready(2);
+    for token in 0..400 {
+        pair.input(DIALLER, Input::Open { token, protocols: names(&["/echo/1"]) });
+    }
+    // All in one read: not one of them can have been acknowledged before the last is seen.
+    let burst = core::mem::take(&mut pair.sides[DIALLER].wire);
+    pair.input(DIALLER, Input::Written(burst.len()));
+    pair.input(LISTENER, Input::Received(burst.into()));
+    pair.run();
+    assert_eq!(pair.closed(LISTENER), None);
+    assert_eq!(pair.take(DIALLER, |output| matches!(output, Output::Opened { .. })).len(), 400);
+    assert_eq!(pair.sides[LISTENER].channel.stats().streams_refused, 0);
+}

@@ -12,7 +12,8 @@ use super::frame::{GoAway, HeaderError};
 pub struct Config {
     /// Streams of both sides together. One more is reset, or not opened. Default 512.
     pub streams_max: usize,
-    /// Streams of the peer that we have not yet acknowledged. One more is reset. Default 256.
+    /// Streams of the peer that we have not yet acknowledged. One more is reset. As many of ours, but at least one, the
+    /// peer is told of before it answers; more wait, since it may have the same limit. Default 256.
     pub unacknowledged_max: usize,
     /// Payload of one data frame that we write, in bytes; what streams take turns in. Default 16 384.
     pub frame_max: usize,

@@ -374,6 +374,63 @@ fn ids_end_and_are_never_reused() {
     assert_eq!(mux.open(Bytes::new()), Err(OpenError::TooMany));
 }
 
+#[test]
+fn t39_our_ids_rise_on_the_wire() {
+    let mut mux = listener();
+    let (empty, full) = (mux.open(Bytes::new()), mux.open(Bytes::from_static(b"first")));
+    assert_eq!((empty, full), (Ok(2), Ok(4)));
+    let heads: Vec<Header> = pulled(&mut mux).into_iter().map(|(header, _)| header).collect();
+    let head = |stream, length| Header { kind: Kind::Data, flags: Flags::SYN, stream, length };
+    assert_eq!(heads, [head(2, 0), head(4, 5)], "the lower one goes first, with nothing in it");
+    // Also where the streams that are served in turn have come to higher ids.
+    feed(&mut mux, &update(Flags::SYN, 7, 0)).unwrap();
+    mux.send(7, Bytes::from_static(b"turn"));
+    pulled(&mut mux);
+    for id in [6, 8, 10] {
+        assert_eq!(mux.open(Bytes::from_static(b"first")), Ok(id));
+    }
+    let ids: Vec<u32> = pulled(&mut mux).iter().map(|(header, _)| header.stream).collect();
+    assert_eq!(ids, [6, 8, 10]);
+}
+
+#[test]
+fn t39_frames_for_a_stream_of_ours_that_was_not_told_are_for_none() {
+    for frame in [data(Flags::NONE, 2, b"x"), update(Flags::NONE, 2, 1), data(Flags::ACK, 2, b"")] {
+        let mut mux = listener();
+        assert_eq!(mux.open(Bytes::from_static(b"first")), Ok(2));
+        assert_eq!(feed(&mut mux, &frame), Err(YamuxError::BadStream));
+    }
+    let mut mux = listener();
+    mux.open(Bytes::from_static(b"first")).unwrap();
+    assert_eq!(feed(&mut mux, &data(Flags::RST, 2, b"skipped")), Ok(vec![]));
+    assert_eq!((pulled(&mut mux).len(), mux.stats().late), (1, 1), "it is not killed");
+}
+
+#[test]
+fn t40_ours_wait_until_the_peer_has_answered_earlier_ones() {
+    let mut mux = listener();
+    for _ in 0..300 {
+        mux.open(Bytes::from_static(b"first")).unwrap();
+    }
+    let last = |mux: &mut Multiplexer| pulled(mux).last().map(|(header, _)| header.stream);
+    assert_eq!(last(&mut mux), Some(512), "as many as need be taken");
+    // Any frame is an answer, and so is an end, whoever makes it.
+    feed(&mut mux, &[data(Flags::ACK, 2, b"x"), data(Flags::ACK, 2, b"x")].concat()).unwrap();
+    assert_eq!(last(&mut mux), Some(514));
+    feed(&mut mux, &update(Flags::RST, 4, 0)).unwrap();
+    assert_eq!(last(&mut mux), Some(516));
+    mux.reset(6);
+    assert_eq!(last(&mut mux), Some(518));
+    // One that was not told yet ends without a trace, and one that was answered makes room once.
+    mux.reset(520);
+    mux.reset(2);
+    assert_eq!(last(&mut mux), None);
+    let answers: Vec<u8> = (4..260).flat_map(|index| update(Flags::ACK, 2 * index, 0)).collect();
+    feed(&mut mux, &answers).unwrap();
+    assert_eq!(last(&mut mux), Some(600));
+    assert_eq!(mux.unanswered, 40);
+}
+
 proptest! {
     #[test]
     fn t7_any_split_gives_the_same_events(
