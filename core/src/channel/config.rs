@@ -29,8 +29,8 @@ pub struct Config {
     pub identify_refill: Duration,
     /// So much data is handed to the carrier before it reports it as written, in bytes. Default 128 KiB.
     pub send_ahead: usize,
-    /// So much more of answers and credit, in bytes. At the sum of both, reading from the peer is paused until half of
-    /// it has been written. Default 128 KiB.
+    /// So much more of answers and credit, in bytes. At the sum of both, reading from the peer is paused until no more
+    /// than `send_ahead` and half of this is unwritten. Default 128 KiB.
     pub control_ahead: usize,
     /// Streams of the peer whose protocol is not yet agreed on. One more is reset. Default 128.
     pub negotiating_max: usize,
@@ -42,6 +42,18 @@ pub struct Config {
     pub empty_messages_max: u32,
     /// The multiplexer.
     pub yamux: yamux::Config,
+}
+
+impl Config {
+    /// How much unwritten pauses reading.
+    pub(super) const fn pause_at(&self) -> usize {
+        self.send_ahead.saturating_add(self.control_ahead)
+    }
+
+    /// How little unwritten lets it go on. Not less than `send_ahead`: waiting data keeps so much unwritten always.
+    pub(super) const fn resume_at(&self) -> usize {
+        self.send_ahead.saturating_add(self.control_ahead / 2)
+    }
 }
 
 impl Default for Config {

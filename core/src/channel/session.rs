@@ -122,14 +122,14 @@ impl Session {
         cx: &mut Context<'_, Output>,
     ) -> Result<(), Cause> {
         self.heard = cx.now();
-        let mut whole = !self.secure.is_partial();
+        let between = !self.secure.is_partial();
         while let Some(plaintext) = self.secure.open_next(&mut bytes)? {
-            whole = true;
             self.receive_plaintext(plaintext, room, cx)?;
         }
+        let begun = self.secure.take_completed() || between;
         if !self.secure.is_partial() {
             self.deadlines.remove(&Timer::PartialMessage);
-        } else if whole {
+        } else if begun {
             let by = cx.now() + self.config.partial_message_timeout;
             self.deadlines.set(Timer::PartialMessage, Some(by));
         }
@@ -213,7 +213,7 @@ impl Session {
     /// Seals what is to be sent: control frames first, then data in turns, as far as the carrier has room.
     pub(super) fn flush(&mut self, unwritten: usize, cx: &mut Context<'_, Output>) -> Result<Bytes, Cause> {
         let ahead = self.config.send_ahead;
-        self.put_control(ahead.saturating_add(self.config.control_ahead).saturating_sub(unwritten))?;
+        self.put_control(self.config.pause_at().saturating_sub(unwritten))?;
         self.secure.reserve(self.mux.sendable(ahead.saturating_sub(unwritten)));
         self.put_data(|pending| ahead.saturating_sub(unwritten).saturating_sub(pending), cx)?;
         self.secure.flush()

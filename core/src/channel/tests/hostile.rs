@@ -248,3 +248,46 @@ fn t40_rapid_resets_of_negotiating_streams_close() {
     }
     assert_eq!(raw.closed(), Some(Cause::Violation(Violation::Yamux(YamuxError::RapidReset))));
 }
+
+#[test]
+fn t12_reading_is_resumed_while_data_waits() {
+    for step in [1000, usize::MAX] {
+        let mut raw = Raw::dial();
+        raw.open(1, &["/echo/1"], b"");
+        raw.plaintext(&bare(Kind::WindowUpdate, Flags::NONE, 1, 10_000_000));
+        raw.reads = false;
+        raw.input(Input::Send { stream: StreamId(1), bytes: vec![0; 10_000_000].into() });
+        for value in 0.. {
+            if raw.said.contains(&Output::Pause) {
+                break;
+            }
+            raw.plaintext(&bare(Kind::Ping, Flags::SYN, 0, value));
+        }
+        // What the carrier gets rid of is replaced by data at once.
+        let mut written = 0;
+        while !raw.said.contains(&Output::Resume) && written < 1_000_000 {
+            let count = raw.channel.unwritten().min(step);
+            raw.input(Input::Written(count));
+            written += count;
+        }
+        assert!(raw.said.contains(&Output::Resume), "in steps of {step}");
+        assert!(written <= 2 * 128 * 1024 + 100, "{written}");
+        assert!(raw.channel.unwritten() >= Config::default().send_ahead, "and data is sent on");
+    }
+}
+
+#[test]
+fn s10_a_message_without_content_ends_its_own_time_only() {
+    // Nothing else is to end the link.
+    let mut raw = Raw::with(Config { keep_alive_idle: Duration::from_secs(3600), ..Config::default() });
+    raw.plaintext(&bare(Kind::Ping, Flags::ACK, 0, 1));
+    let start = raw.now;
+    let (first, second) = (raw.sealed_empty(1), raw.sealed_empty(1));
+    raw.input(Input::Received(first.slice(..1)));
+    raw.pass_until(start + Duration::from_secs(29));
+    raw.input(Input::Received([&first[1..], &second[..1]].concat().into()));
+    raw.pass_until(start + Duration::from_micros(58_999_999));
+    assert_eq!(raw.closed(), None, "the second began 30 seconds ago");
+    raw.pass_until(start + Duration::from_secs(59));
+    assert_eq!(raw.closed(), Some(Cause::TimedOut(Waiting::Message)));
+}
