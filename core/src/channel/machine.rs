@@ -274,7 +274,8 @@ impl Channel {
                     }
                 }
                 Phase::Shaking(handshake, frames) => {
-                    if let Some(message) = frames.next_frame(&mut bytes) {
+                    let max = handshake.message_max();
+                    if let Some(message) = frames.next_frame_within(max, &mut bytes).map_err(noise)? {
                         let payload = handshake.read(message).map_err(noise)?;
                         self.on_handshake_message(payload, cx)?;
                     }
