@@ -196,6 +196,12 @@ impl Multiplexer {
         self.control.push_back(header);
     }
 
+    /// Whether the peer is owed an answer: a pong, or a reset.
+    #[must_use]
+    pub fn owes_answers(&self) -> bool {
+        self.answers > 0 || !self.pongs.is_empty()
+    }
+
     /// The next frame without payload that is to be sent.
     pub fn pull_control(&mut self) -> Option<[u8; HEADER_LENGTH]> {
         if let Some(length) = self.pongs.pop_front() {
@@ -292,7 +298,8 @@ impl Multiplexer {
 
 /// The table of streams.
 impl Multiplexer {
-    const fn is_ours(&self, id: u32) -> bool {
+    /// Whether an id is one that our side gives.
+    pub(crate) const fn is_ours(&self, id: u32) -> bool {
         match self.role {
             Role::Dialler => id % 2 == 1,
             Role::Listener => id.is_multiple_of(2),

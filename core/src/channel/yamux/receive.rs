@@ -40,21 +40,16 @@ impl Multiplexer {
     }
 
     pub(super) fn on_header(&mut self, now: Instant, header: Header) -> Result<Option<Event>, YamuxError> {
-        let idle = header.flags == Flags::NONE && header.length == 0;
-        match header.kind {
-            Kind::Data | Kind::WindowUpdate if idle => {
-                self.empty_frames = self.empty_frames.saturating_add(1);
-                if self.empty_frames > self.config.empty_frames_max {
-                    return Err(YamuxError::TooManyEmptyFrames);
-                }
-            }
-            Kind::Data | Kind::WindowUpdate | Kind::Ping | Kind::GoAway => self.empty_frames = 0,
+        self.empty_frames = if self.does_nothing(header) { self.empty_frames.saturating_add(1) } else { 0 };
+        if self.empty_frames > self.config.empty_frames_max {
+            return Err(YamuxError::TooManyEmptyFrames);
         }
         match (header.kind, header.stream) {
             (Kind::Ping, 0) => Ok(self.on_ping(header)),
             (Kind::GoAway, 0) => {
+                let again = self.is_told_goodbye(header);
                 self.gone_away = true;
-                Ok(Some(Event::GoneAway(GoAway::of(header.length))))
+                Ok(Some(Event::GoneAway(GoAway::of(header.length))).filter(|_| !again))
             }
             (Kind::Ping | Kind::GoAway, _) | (Kind::Data | Kind::WindowUpdate, 0) => {
                 Err(YamuxError::BadStream)
@@ -64,6 +59,27 @@ impl Multiplexer {
             }
             (Kind::Data | Kind::WindowUpdate, _) => self.on_frame(now, header),
         }
+    }
+
+    /// Whether a frame changes nothing: no payload, credit, answer or end that is new. A question is something, and so is
+    /// an opening, even where it is refused: these have limits of their own.
+    fn does_nothing(&self, header: Header) -> bool {
+        let has = |flags| header.flags.contains(flags);
+        match header.kind {
+            Kind::Ping if has(Flags::SYN) => false,
+            Kind::Ping => !has(Flags::ACK) || self.ping != Some(header.length),
+            Kind::GoAway => self.is_told_goodbye(header),
+            Kind::Data | Kind::WindowUpdate if has(Flags::SYN) || header.length > 0 => false,
+            Kind::Data | Kind::WindowUpdate => self.streams.get(&header.stream).is_none_or(|stream| {
+                let ends = has(Flags::FIN) && !stream.is_peer_finished();
+                !has(Flags::RST) && !ends && !stream.is_unanswered()
+            }),
+        }
+    }
+
+    /// Whether this says goodbye in peace once more.
+    fn is_told_goodbye(&self, header: Header) -> bool {
+        self.gone_away && GoAway::of(header.length) == GoAway::Normal
     }
 
     fn on_ping(&mut self, header: Header) -> Option<Event> {
@@ -163,6 +179,18 @@ impl Multiplexer {
         }
         self.note_ready(id);
         Ok(None)
+    }
+
+    /// Resets a stream for what the peer did with it. One of the peer's counts as reset at once, as if the peer had done
+    /// it (T-40), and its reset as an answer that waits (T-12).
+    pub(crate) fn refuse(&mut self, id: u32, now: Instant) -> Result<(), YamuxError> {
+        if self.is_ours(id) {
+            self.reset(id);
+        } else if self.remove(id).is_some() {
+            self.take_reset(now)?;
+            self.answer(reset_of(id))?;
+        }
+        Ok(())
     }
 
     fn take_reset(&mut self, now: Instant) -> Result<(), YamuxError> {

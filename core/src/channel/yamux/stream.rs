@@ -110,6 +110,10 @@ impl Stream {
         greeting
     }
 
+    pub(super) const fn is_unanswered(&self) -> bool {
+        self.unanswered
+    }
+
     /// Takes note that something was heard. Returns whether that was the first answer to our opening.
     pub(super) const fn take_answer(&mut self) -> bool {
         core::mem::replace(&mut self.unanswered, false)

@@ -431,6 +431,65 @@ fn t40_ours_wait_until_the_peer_has_answered_earlier_ones() {
     assert_eq!(mux.unanswered, 40);
 }
 
+#[test]
+fn t7_frames_without_effect_are_bounded_whatever_they_are() {
+    let cases = [
+        ("data without any", data(Flags::NONE, 1, b"")),
+        ("credit of 0", update(Flags::NONE, 1, 0)),
+        ("acknowledged again", data(Flags::ACK, 1, b"")),
+        ("finished again", data(Flags::FIN, 3, b"")),
+        ("reset of one that is no more", update(Flags::RST, 5, 0)),
+        ("reset of one that never was", data(Flags::RST, 99, b"")),
+        ("end of one that is no more", update(Flags::FIN, 5, 0)),
+        ("an answer to no ping", header(Kind::Ping, Flags::ACK, 0, 7)),
+        ("a ping that neither asks nor answers", header(Kind::Ping, Flags::NONE, 0, 7)),
+        ("the same goodbye", header(Kind::GoAway, Flags::NONE, 0, 0)),
+    ];
+    let before = [
+        update(Flags::SYN, 1, 0),
+        update(Flags::SYN | Flags::FIN, 3, 0),
+        update(Flags::SYN, 5, 0),
+        header(Kind::GoAway, Flags::NONE, 0, 0),
+        update(Flags::RST, 5, 0),
+    ];
+    for (what, frame) in &cases {
+        let mut mux = listener();
+        feed(&mut mux, &before.concat()).unwrap();
+        assert_eq!(feed(&mut mux, &frame.repeat(1000)), Ok(vec![]), "{what}");
+        assert_eq!(feed(&mut mux, frame), Err(YamuxError::TooManyEmptyFrames), "{what}");
+    }
+    // They count together.
+    let mut mux = listener();
+    feed(&mut mux, &before.concat()).unwrap();
+    let all: Vec<u8> = cases.iter().flat_map(|(_, frame)| frame.clone()).collect();
+    assert_eq!(feed(&mut mux, &all.repeat(101)), Err(YamuxError::TooManyEmptyFrames));
+}
+
+#[test]
+fn t7_frames_with_an_effect_end_the_row() {
+    let nothing = data(Flags::NONE, 1, b"").repeat(1000);
+    let cases = [
+        ("payload", data(Flags::NONE, 1, b"x")),
+        ("credit", update(Flags::NONE, 1, 1)),
+        ("end", data(Flags::FIN, 1, b"")),
+        ("reset", update(Flags::RST, 3, 0)),
+        ("open", update(Flags::SYN, 5, 0)),
+        ("acknowledgement", update(Flags::ACK, 2, 0)),
+        ("question", header(Kind::Ping, Flags::SYN, 0, 1)),
+        ("answer", header(Kind::Ping, Flags::ACK, 0, 9)),
+        ("goodbye", header(Kind::GoAway, Flags::NONE, 0, 0)),
+    ];
+    for (what, frame) in cases {
+        let mut mux = listener();
+        feed(&mut mux, &[update(Flags::SYN, 1, 0), update(Flags::SYN, 3, 0)].concat()).unwrap();
+        mux.open(Bytes::from_static(b"first")).unwrap();
+        mux.ping(9);
+        pulled(&mut mux);
+        let row = [&nothing[..], &frame, &nothing].concat();
+        assert!(feed(&mut mux, &row).is_ok(), "{what}");
+    }
+}
+
 proptest! {
     #[test]
     fn t7_any_split_gives_the_same_events(
@@ -474,7 +533,9 @@ proptest! {
         let _ = mux.open(Bytes::from_static(b"ours"));
         for (kind, flags, stream, length) in frames {
             let mut bytes = [&[0, kind][..], &flags.to_be_bytes(), &stream.to_be_bytes(), &length.to_be_bytes()].concat();
-            bytes.resize(12 + usize::try_from(length.min(40)).unwrap(), 0);
+            if kind == 0 {
+                bytes.resize(12 + usize::try_from(length.min(40)).unwrap(), 0);
+            }
             if feed(&mut mux, &bytes).is_err() {
                 return Ok(());
             }
