@@ -31,7 +31,8 @@ pub enum Input {
     Written(usize),
     /// The carrier will give no more bytes.
     Finished,
-    /// Open a stream of one of these protocols, proposed in order; at most 16 of at most 1023 bytes each.
+    /// Open a stream of one of these protocols, proposed in order: at least one and at most 16, of at most 1023 bytes
+    /// each, or it fails at once as [`OpenError::Unsupported`].
     Open {
         /// Returned with the outcome.
         token: u64,

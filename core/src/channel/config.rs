@@ -4,7 +4,8 @@ use core::time::Duration;
 
 use super::yamux;
 
-/// The limits and times of a link. Every value is legal; zero means "at once" for a time and "none" for a number.
+/// The limits and times of a link. Every value is legal; zero means "at once" for a time and "none" for a number, but
+/// for those that have a least value.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// The whole upgrade, from start until streams can be opened. Not renewed by bytes. Default 10 s.
@@ -19,9 +20,11 @@ pub struct Config {
     pub keep_alive_idle: Duration,
     /// After so long more without a byte the link is closed. Default 15 s.
     pub keep_alive_answer: Duration,
-    /// How often the peer is asked again what it is, give or take a tenth. Default 5 min.
+    /// How often the peer is asked again what it is, give or take a tenth; not before `stream_timeout`, and not within
+    /// 1 us. Default 5 min.
     pub identify_interval: Duration,
-    /// The least time between two pushes of what we are. Default 10 s.
+    /// The least time between two pushes of what we are, and until one is tried again that found no room for its stream;
+    /// not within 1 us then. Default 10 s.
     pub push_interval: Duration,
     /// So many identify messages of the peer are read together. More are ignored and counted. Default 8.
     pub identify_burst: u32,
@@ -29,8 +32,9 @@ pub struct Config {
     pub identify_refill: Duration,
     /// So much data is handed to the carrier before it reports it as written, in bytes. Default 128 KiB.
     pub send_ahead: usize,
-    /// So much more of answers and credit, in bytes. At the sum of both, reading from the peer is paused until half of
-    /// it has been written. Default 128 KiB.
+    /// So much more of answers and credit, in bytes. At the sum of both, reading from the peer is paused until no more
+    /// than `send_ahead` and half of this is unwritten. At least 64 and a thousandth of `send_ahead`, so that data with
+    /// its headers does not pause what is read. Default 128 KiB.
     pub control_ahead: usize,
     /// Streams of the peer whose protocol is not yet agreed on. One more is reset. Default 128.
     pub negotiating_max: usize,
@@ -42,6 +46,25 @@ pub struct Config {
     pub empty_messages_max: u32,
     /// The multiplexer.
     pub yamux: yamux::Config,
+}
+
+impl Config {
+    /// How much unwritten pauses reading.
+    pub(super) const fn pause_at(&self) -> usize {
+        self.send_ahead.saturating_add(self.least_control_ahead())
+    }
+
+    /// How little unwritten lets it go on. Not less than `send_ahead`: waiting data keeps so much unwritten always.
+    pub(super) const fn resume_at(&self) -> usize {
+        self.send_ahead.saturating_add(self.least_control_ahead() / 2)
+    }
+
+    /// The last frame of data exceeds `send_ahead` by its header, and by prefix and tag of the messages that it is in:
+    /// 30 bytes, and 18 more for each 64 KiB.
+    const fn least_control_ahead(&self) -> usize {
+        let least = (self.send_ahead / 1024).saturating_add(64);
+        if self.control_ahead < least { least } else { self.control_ahead }
+    }
 }
 
 impl Default for Config {

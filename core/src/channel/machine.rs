@@ -274,7 +274,8 @@ impl Channel {
                     }
                 }
                 Phase::Shaking(handshake, frames) => {
-                    if let Some(message) = frames.next_frame(&mut bytes) {
+                    let max = handshake.message_max();
+                    if let Some(message) = frames.next_frame_within(max, &mut bytes).map_err(noise)? {
                         let payload = handshake.read(message).map_err(noise)?;
                         self.on_handshake_message(payload, cx)?;
                     }
@@ -396,16 +397,17 @@ impl Channel {
 impl Channel {
     /// Flushes what the call has queued, or ends the link.
     fn conclude(&mut self, result: Result<(), Cause>, cx: &mut Context<'_, Output>) {
+        // Looked at before waiting data takes the place of what was written: after that, `send_ahead` is unwritten again.
+        let enough = self.unwritten <= self.config.resume_at();
         if let Err(cause) = result.and_then(|()| self.flush(cx)) {
             self.close(cause, cx);
             return;
         }
-        let limit = self.config.send_ahead.saturating_add(self.config.control_ahead);
-        if !self.paused && self.unwritten >= limit {
+        if !self.paused && self.unwritten >= self.config.pause_at() {
             self.paused = true;
             count(&mut self.stats.pauses);
             cx.emit(Output::Pause);
-        } else if self.paused && self.unwritten <= limit / 2 {
+        } else if self.paused && enough && self.unwritten < self.config.pause_at() {
             self.paused = false;
             cx.emit(Output::Resume);
         }
@@ -431,7 +433,7 @@ impl Channel {
     }
 
     fn control_room(&self) -> usize {
-        self.config.send_ahead.saturating_add(self.config.control_ahead).saturating_sub(self.unwritten)
+        self.config.pause_at().saturating_sub(self.unwritten)
     }
 
     /// Ends the link, with a goodbye where there is one to say.

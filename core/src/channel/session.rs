@@ -2,6 +2,7 @@
 
 mod secure;
 mod services;
+mod streams;
 
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
@@ -9,7 +10,7 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
 pub(super) use secure::Secure;
 use services::{Reading, Services};
@@ -25,10 +26,6 @@ use crate::deadline::Deadlines;
 use crate::machine::Context;
 use crate::stats::count;
 use crate::time::Instant;
-
-/// Pieces of streams up to this size are copied out of the message they came in, unless they are most of it: a parent
-/// that keeps a small piece must not keep 64 KiB with it (T-17). Larger ones stay views.
-const COPIED_MAX: usize = 2048;
 
 /// The state of a ready link.
 pub(super) struct Session {
@@ -122,14 +119,14 @@ impl Session {
         cx: &mut Context<'_, Output>,
     ) -> Result<(), Cause> {
         self.heard = cx.now();
-        let mut whole = !self.secure.is_partial();
+        let between = !self.secure.is_partial();
         while let Some(plaintext) = self.secure.open_next(&mut bytes)? {
-            whole = true;
             self.receive_plaintext(plaintext, room, cx)?;
         }
+        let begun = self.secure.take_completed() || between;
         if !self.secure.is_partial() {
             self.deadlines.remove(&Timer::PartialMessage);
-        } else if whole {
+        } else if begun {
             let by = cx.now() + self.config.partial_message_timeout;
             self.deadlines.set(Timer::PartialMessage, Some(by));
         }
@@ -146,14 +143,17 @@ impl Session {
         let length = plaintext.len();
         while let Some(event) = self.mux.next_event(cx.now(), &mut plaintext).map_err(yamux_violation)? {
             match event {
-                Event::Opened(id) => self.on_opened(id, cx.now()),
-                Event::Received { stream, bytes } => self.on_received(stream, detached(bytes, length), cx),
-                Event::Finished(id) => self.on_finished(id, cx),
+                Event::Opened(id) => self.on_opened(id, cx.now())?,
+                Event::Received { stream, bytes } => self.on_received(stream, detached(bytes, length), cx)?,
+                Event::Finished(id) => self.on_finished(id, cx)?,
                 Event::Reset(id) => self.on_reset(id, cx),
                 Event::Pong => self.on_pong(cx),
                 Event::GoneAway(GoAway::Normal) => {}
                 Event::GoneAway(code) => return Err(Cause::GoneAway(code)),
-                Event::Answer => self.put_control(room)?,
+                Event::Answer => {}
+            }
+            if self.mux.owes_answers() {
+                self.put_control(room)?;
             }
         }
         Ok(())
@@ -213,7 +213,7 @@ impl Session {
     /// Seals what is to be sent: control frames first, then data in turns, as far as the carrier has room.
     pub(super) fn flush(&mut self, unwritten: usize, cx: &mut Context<'_, Output>) -> Result<Bytes, Cause> {
         let ahead = self.config.send_ahead;
-        self.put_control(ahead.saturating_add(self.config.control_ahead).saturating_sub(unwritten))?;
+        self.put_control(self.config.pause_at().saturating_sub(unwritten))?;
         self.secure.reserve(self.mux.sendable(ahead.saturating_sub(unwritten)));
         self.put_data(|pending| ahead.saturating_sub(unwritten).saturating_sub(pending), cx)?;
         self.secure.flush()
@@ -329,207 +329,10 @@ impl Session {
     }
 }
 
-/// Streams.
-impl Session {
-    fn propose(&mut self, purpose: Purpose, protocols: Vec<String>, now: Instant) -> Result<u32, OpenError> {
-        if protocols.is_empty() {
-            return Err(OpenError::Unsupported);
-        }
-        let mut out = BytesMut::new();
-        let negotiation = Negotiation::dialler(protocols, &mut out);
-        let id = self.mux.open(out.freeze()).map_err(|error| match error {
-            yamux::OpenError::TooMany => OpenError::TooMany,
-            yamux::OpenError::GoneAway => OpenError::GoneAway,
-        })?;
-        self.uses.insert(id, Use::Proposing(Box::new(negotiation), purpose));
-        self.deadlines.set(Timer::Stream(id), Some(now + self.config.stream_timeout));
-        Ok(id)
-    }
-
-    fn on_opened(&mut self, id: u32, now: Instant) {
-        if self.negotiating >= self.config.negotiating_max {
-            count(&mut self.stats.streams_refused);
-            self.mux.reset(id);
-            return;
-        }
-        let mut out = BytesMut::new();
-        let negotiation = Negotiation::listener(&mut out);
-        self.mux.send(id, out.freeze());
-        self.uses.insert(id, Use::Answering(Box::new(negotiation)));
-        self.negotiating = self.negotiating.saturating_add(1);
-        self.deadlines.set(Timer::Stream(id), Some(now + self.config.stream_timeout));
-    }
-
-    fn on_received(&mut self, id: u32, bytes: Bytes, cx: &mut Context<'_, Output>) {
-        match self.uses.get_mut(&id) {
-            Some(Use::Application { .. }) => cx.emit(Output::Received { stream: StreamId(id), bytes }),
-            Some(Use::Proposing(..) | Use::Answering(_)) => self.negotiate(id, bytes, cx),
-            Some(Use::Hearing(reading)) => {
-                let count = bytes.len();
-                let message = reading.receive(bytes);
-                self.mux.consumed(id, count);
-                if let Some(message) = message {
-                    self.on_identify_message(id, &message, cx);
-                }
-            }
-            Some(Use::Echoing(echo)) => {
-                let echo = echo.receive(&bytes);
-                self.mux.send(id, echo);
-            }
-            Some(Use::Telling) | None => self.mux.consumed(id, bytes.len()),
-        }
-    }
-
-    fn negotiate(&mut self, id: u32, bytes: Bytes, cx: &mut Context<'_, Output>) {
-        let length = bytes.len();
-        let protocols = &self.protocols;
-        let mut out = BytesMut::new();
-        let progress = match self.uses.get_mut(&id) {
-            Some(Use::Answering(negotiation)) => {
-                negotiation.receive(bytes, |name| accepts(protocols, name), &mut out)
-            }
-            Some(Use::Proposing(negotiation, _)) => negotiation.receive(bytes, |_| false, &mut out),
-            Some(Use::Application { .. } | Use::Hearing(_) | Use::Telling | Use::Echoing(_)) | None => return,
-        };
-        self.mux.send(id, out.freeze());
-        match progress {
-            Ok(Progress::Pending) => self.mux.consumed(id, length),
-            Ok(Progress::Declined) => self.fail(id, OpenError::Unsupported, cx),
-            Ok(Progress::Agreed { protocol, rest }) => {
-                self.mux.consumed(id, length.saturating_sub(rest.len()));
-                self.on_agreed(id, protocol, cx);
-                if !rest.is_empty() {
-                    self.on_received(id, rest, cx);
-                }
-            }
-            Err(error) => {
-                count(&mut self.stats.streams_malformed);
-                self.fail(id, OpenError::Violation(error), cx);
-            }
-        }
-    }
-
-    /// The stream has its protocol: it goes to the parent, or to a service of ours.
-    fn on_agreed(&mut self, id: u32, protocol: String, cx: &mut Context<'_, Output>) {
-        let stream = StreamId(id);
-        let use_ = match self.uses.remove(&id) {
-            Some(Use::Proposing(_, Purpose::Application { token })) => {
-                cx.emit(Output::Opened { token, stream, protocol });
-                Use::Application { ahead: self.mux.queued(id) }
-            }
-            Some(Use::Proposing(_, Purpose::Identify)) => {
-                self.mux.finish(id);
-                Use::Hearing(Box::new(Reading::answer()))
-            }
-            Some(Use::Proposing(_, Purpose::Push)) => self.tell(id),
-            Some(Use::Answering(_)) => {
-                self.negotiating = self.negotiating.saturating_sub(1);
-                let Some(use_) = self.serve(id, &protocol) else {
-                    count(&mut self.stats.streams_refused);
-                    self.deadlines.remove(&Timer::Stream(id));
-                    self.mux.reset(id);
-                    return;
-                };
-                if matches!(use_, Use::Application { .. }) {
-                    cx.emit(Output::Accepted { stream, protocol });
-                }
-                use_
-            }
-            Some(Use::Application { .. } | Use::Hearing(_) | Use::Telling | Use::Echoing(_)) | None => return,
-        };
-        if matches!(use_, Use::Application { .. } | Use::Echoing(_)) {
-            self.deadlines.remove(&Timer::Stream(id));
-        }
-        self.uses.insert(id, use_);
-    }
-
-    /// What a stream that the peer opened is used for; none if there are too many of its kind.
-    fn serve(&mut self, id: u32, protocol: &str) -> Option<Use> {
-        let is_service = |use_: &Use| matches!(use_, Use::Telling | Use::Hearing(_));
-        let is_ping = |use_: &Use| matches!(use_, Use::Echoing(_));
-        let count = |kind: &dyn Fn(&Use) -> bool| self.uses.values().filter(|use_| kind(use_)).count();
-        match protocol {
-            ping::PROTOCOL => {
-                (count(&is_ping) < self.config.pings_max).then(|| Use::Echoing(Echo::default()))
-            }
-            identify::PROTOCOL | identify::PUSH_PROTOCOL
-                if count(&is_service) >= self.config.services_max =>
-            {
-                None
-            }
-            identify::PROTOCOL => Some(self.tell(id)),
-            identify::PUSH_PROTOCOL => {
-                self.mux.finish(id);
-                Some(Use::Hearing(Box::new(Reading::push())))
-            }
-            _ => Some(Use::Application { ahead: self.mux.queued(id) }),
-        }
-    }
-
-    fn on_finished(&mut self, id: u32, cx: &mut Context<'_, Output>) {
-        match self.uses.get(&id) {
-            Some(Use::Application { .. }) => cx.emit(Output::Finished { stream: StreamId(id) }),
-            Some(Use::Proposing(..) | Use::Answering(_)) => self.fail(id, OpenError::Reset, cx),
-            Some(Use::Echoing(_)) => self.mux.finish(id),
-            Some(Use::Hearing(_) | Use::Telling) | None => {}
-        }
-        self.forget_if_over(id);
-    }
-
-    fn on_reset(&mut self, id: u32, cx: &mut Context<'_, Output>) {
-        match self.uses.get(&id) {
-            Some(Use::Application { .. }) => cx.emit(Output::Reset { stream: StreamId(id) }),
-            Some(Use::Proposing(..)) => self.fail(id, OpenError::Reset, cx),
-            Some(Use::Answering(_) | Use::Hearing(_) | Use::Telling | Use::Echoing(_)) | None => {}
-        }
-        self.forget_if_over(id);
-    }
-
-    /// Gives a stream up, and says so where somebody waits for it.
-    fn fail(&mut self, id: u32, cause: OpenError, cx: &mut Context<'_, Output>) {
-        match self.uses.get(&id) {
-            Some(Use::Proposing(_, Purpose::Application { token })) => {
-                cx.emit(Output::OpenFailed { token: *token, cause });
-            }
-            Some(Use::Proposing(_, purpose)) if cause == OpenError::Unsupported => {
-                let purpose = *purpose;
-                self.not_spoken(purpose);
-            }
-            _ => {}
-        }
-        self.reset(id);
-    }
-
-    fn reset(&mut self, id: u32) {
-        self.mux.reset(id);
-        self.forget_if_over(id);
-    }
-
-    /// Nothing stays behind of a stream that the multiplexer no longer has.
-    fn forget_if_over(&mut self, id: u32) {
-        if self.mux.contains(id) {
-            return;
-        }
-        if let Some(Use::Answering(_)) = self.uses.remove(&id) {
-            self.negotiating = self.negotiating.saturating_sub(1);
-        }
-        self.deadlines.remove(&Timer::Stream(id));
-    }
-
-    fn is_application(&self, id: u32) -> bool {
-        matches!(self.uses.get(&id), Some(Use::Application { .. }))
-    }
-}
-
-/// A piece of a message of `length` bytes, as it may be kept.
+/// A piece of a message of `length` bytes, as it may be kept: a view, or a copy where it is less than half. A parent that
+/// keeps a piece so never keeps more than twice its length (T-17).
 fn detached(piece: Bytes, length: usize) -> Bytes {
-    let small = piece.len() <= COPIED_MAX && piece.len() < length / 2;
-    if small { Bytes::copy_from_slice(&piece) } else { piece }
-}
-
-fn accepts(protocols: &[String], name: &str) -> bool {
-    matches!(name, identify::PROTOCOL | identify::PUSH_PROTOCOL | ping::PROTOCOL)
-        || protocols.iter().any(|protocol| protocol == name)
+    if piece.len() < length.div_ceil(2) { Bytes::copy_from_slice(&piece) } else { piece }
 }
 
 const fn yamux_violation(error: yamux::YamuxError) -> Cause {

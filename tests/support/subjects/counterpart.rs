@@ -59,6 +59,8 @@ pub struct Counterpart {
     /// What was decrypted and is not a whole frame yet.
     plain: BytesMut,
     next_id: u32,
+    /// The highest id that the channel has opened.
+    told: u32,
     /// Streams that were opened, by either side.
     streams: Vec<u32>,
     /// Streams that the channel opened, with what it proposed first, and that were not answered.
@@ -93,6 +95,7 @@ impl Counterpart {
             out,
             plain: BytesMut::new(),
             next_id: if role == Role::Dialler { 1 } else { 2 },
+            told: 0,
             streams: Vec::new(),
             asked: Vec::new(),
             probes: Vec::new(),
@@ -230,6 +233,10 @@ impl Counterpart {
             self.probes.push(header.length);
         }
         let theirs = header.stream % 2 != self.next_id % 2;
+        if header.stream > 0 && header.flags.contains(Flags::SYN) {
+            assert!(theirs && header.stream > self.told, "{header:?} is opened after {}", self.told);
+            self.told = header.stream;
+        }
         if header.kind == Kind::Data && theirs && !body.is_empty() {
             let mut frames = Deframer::new(Prefix::Varint, multistream::MESSAGE_MAX);
             frames.push(body);

@@ -109,8 +109,11 @@ impl World {
             (channel.keep_alive_idle, channel.keep_alive_answer) = (PATIENCE, PATIENCE);
             (channel.upgrade_timeout, channel.handshake_timeout) = (PATIENCE, PATIENCE);
             (own.dialling.open, own.dialling.complete) = (PATIENCE, PATIENCE);
+        } else {
+            // So little that what the upgrade writes pauses reading.
+            own.channel.send_ahead = SEND_AHEAD / 8;
         }
-        own.channel.control_ahead = 16;
+        own.channel.control_ahead = 0;
         own.validation = choices.pick(&[Validation::Application, own.validation]).unwrap_or(own.validation);
         if choices.once_in(2) {
             own.registration = Registration::Query;

@@ -9,7 +9,7 @@ use x25519_dalek::{PublicKey as Point, StaticSecret};
 use zeroize::Zeroizing;
 
 use super::symmetric::SymmetricState;
-use super::{NoiseError, Opener, Payload, Sealer, StaticKey, TAG, key_pair};
+use super::{HANDSHAKE_MESSAGE_MAX, NoiseError, Opener, Payload, Sealer, StaticKey, TAG, key_pair};
 use crate::link::Role;
 
 /// What the next message is.
@@ -69,6 +69,12 @@ impl Handshake {
             (Role::Dialler, 1) | (Role::Listener, 0 | 2) => Step::Read,
             (Role::Dialler | Role::Listener, _) => Step::Done,
         }
+    }
+
+    /// The longest next message of the peer that can be one, in bytes: the first is an ephemeral key and nothing else.
+    #[must_use]
+    pub const fn message_max(&self) -> usize {
+        if self.messages == 0 { 32 } else { HANDSHAKE_MESSAGE_MAX }
     }
 
     /// Writes our next message, with our payload in it where the pattern allows one; length prefix included.

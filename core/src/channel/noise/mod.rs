@@ -36,6 +36,9 @@ use crate::identity::Keypair;
 pub const NAME: &[u8; 32] = b"Noise_XX_25519_ChaChaPoly_SHA256";
 /// The longest Noise message, in bytes, its two bytes of length not counted.
 pub const MESSAGE_MAX: usize = 65535;
+/// The longest message of a handshake that is read, in bytes: a peer that has not proven who it is makes us keep no more
+/// (T-16). Keys, signature and a few extensions take a few hundred.
+pub const HANDSHAKE_MESSAGE_MAX: usize = 3072;
 /// Bytes of an authentication tag.
 const TAG: usize = 16;
 

@@ -48,6 +48,18 @@ impl Frames {
         Some(core::mem::take(&mut self.message))
     }
 
+    /// The same, for messages of at most `max` bytes: more is refused on its prefix, and nothing of it is kept (T-3).
+    pub fn next_frame_within(
+        &mut self,
+        max: usize,
+        piece: &mut Bytes,
+    ) -> Result<Option<BytesMut>, NoiseError> {
+        if self.announce(piece).is_some_and(|announced| announced > max) {
+            return Err(NoiseError::BadLength);
+        }
+        Ok(self.next_frame(piece))
+    }
+
     /// Whether a message has begun and not ended.
     #[must_use]
     pub const fn is_partial(&self) -> bool {

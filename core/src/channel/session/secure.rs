@@ -15,16 +15,19 @@ pub(in crate::channel) struct Secure {
     /// Messages without content in a row, and how many there may be.
     empty: u32,
     empty_max: u32,
+    /// Whether a message, with content or without, has become whole since this was last asked.
+    completed: bool,
 }
 
 impl Secure {
     pub(in crate::channel) fn new(sealer: Sealer, opener: Opener, peer: PeerId, empty_max: u32) -> Self {
-        Self { sealer, opener, frames: Frames::new(), peer, empty: 0, empty_max }
+        Self { sealer, opener, frames: Frames::new(), peer, empty: 0, empty_max, completed: false }
     }
 
     /// Takes bytes off the front of `bytes` and opens the next whole message with content. None: all has been taken.
     pub(in crate::channel) fn open_next(&mut self, bytes: &mut Bytes) -> Result<Option<Bytes>, Cause> {
         while let Some(message) = self.frames.next_frame(bytes) {
+            self.completed = true;
             let plaintext = self.opener.open(message).map_err(noise)?;
             if !plaintext.is_empty() {
                 self.empty = 0;
@@ -40,6 +43,11 @@ impl Secure {
 
     pub(in crate::channel) const fn is_partial(&self) -> bool {
         self.frames.is_partial()
+    }
+
+    /// Whether a message has become whole since the last time.
+    pub(in crate::channel) const fn take_completed(&mut self) -> bool {
+        core::mem::replace(&mut self.completed, false)
     }
 
     pub(in crate::channel) fn reserve(&mut self, count: usize) {

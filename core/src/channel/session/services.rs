@@ -3,17 +3,21 @@
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec;
+use core::time::Duration;
 
 use bytes::Bytes;
 
 use super::super::identify::{self, Info};
-use super::{Config, Context, Output, Purpose, Session, Timer, Use};
+use super::{Config, Context, OpenError, Output, Purpose, Session, Timer, Use};
 use crate::bounded::Bucket;
 use crate::identity::PeerId;
 use crate::rng::jitter;
 use crate::stats::count;
 use crate::time::Instant;
 use crate::wire::frame::{Deframer, Prefix};
+
+/// The least time until something is done again, however short the configured one: the clock's step.
+const SOON: Duration = Duration::from_micros(1);
 
 /// What is known on both sides.
 pub(super) struct Services {
@@ -85,7 +89,8 @@ impl Session {
         let again = jitter(cx.rng(), self.config.identify_interval, 10);
         // A failure to open is no failure of the link; the next turn tries again.
         let _ = self.propose(Purpose::Identify, vec![identify::PROTOCOL.into()], cx.now());
-        self.deadlines.set(Timer::Identify, Some(cx.now() + again.max(self.config.stream_timeout)));
+        let again = again.max(self.config.stream_timeout).max(SOON);
+        self.deadlines.set(Timer::Identify, Some(cx.now() + again));
     }
 
     /// Remembers what we tell; pushes it if it changed after it could have been told.
@@ -109,10 +114,17 @@ impl Session {
     pub(super) fn push(&mut self, now: Instant) {
         let takes = |info: &Info| info.protocols.iter().any(|name| name == identify::PUSH_PROTOCOL);
         let spoken = self.services.known.as_deref().is_none_or(takes) && !self.services.no_push;
-        if spoken && core::mem::take(&mut self.services.push_due) {
-            self.services.pushed = Some(now);
-            let _ = self.propose(Purpose::Push, vec![String::from(identify::PUSH_PROTOCOL)], now);
+        if !spoken || !self.services.push_due {
+            return;
         }
+        let opened = self.propose(Purpose::Push, vec![String::from(identify::PUSH_PROTOCOL)], now);
+        if opened == Err(OpenError::TooMany) {
+            // There may be room for its stream later.
+            self.deadlines.set(Timer::Push, Some(now + self.config.push_interval.max(SOON)));
+            return;
+        }
+        self.services.push_due = false;
+        self.services.pushed = Some(now);
     }
 
     /// The peer does not speak identify, or not push: that is no failure.

@@ -7,7 +7,7 @@ use core::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 
-use super::super::yamux::{Flags, GoAway, Kind, YamuxError};
+use super::super::yamux::{Flags, GoAway, Header, Kind, YamuxError};
 use super::super::*;
 use super::raw::{Raw, bare, frame};
 use crate::link::How;
@@ -43,18 +43,20 @@ fn s2_1_header_and_echo_leave_in_one_frame_that_acknowledges() {
 }
 
 #[test]
-fn t17_a_small_piece_does_not_hold_the_message_it_came_in() {
-    let mut raw = Raw::dial();
-    raw.open(1, &["/echo/1"], b"");
-    raw.said.clear();
-    let body =
-        [&frame(Kind::Data, Flags::NONE, 1, b"small")[..], &frame(Kind::Data, Flags::NONE, 1, &[1; 60_000])];
-    raw.plaintext(&body.concat());
-    let [Output::Received { bytes: small, .. }, Output::Received { bytes: large, .. }] = &raw.said[..] else {
-        panic!("{:?}", raw.said)
-    };
-    assert_eq!((&small[..], large.len()), (&b"small"[..], 60_000));
-    assert!(small.is_unique() && large.is_unique(), "each is alone in its buffer");
+fn t17_a_piece_never_holds_more_than_twice_its_length() {
+    for (small, large) in [(5, 60_000), (2048, 60_000), (2049, 60_000), (20_000, 40_000), (29_000, 30_000)] {
+        let mut raw = Raw::dial();
+        raw.open(1, &["/echo/1"], b"");
+        raw.said.clear();
+        let body = [small, large].map(|length| frame(Kind::Data, Flags::NONE, 1, &vec![1; length]));
+        raw.plaintext(&body.concat());
+        let [Output::Received { bytes: first, .. }, Output::Received { bytes: second, .. }] = &raw.said[..]
+        else {
+            panic!("{:?}", raw.said)
+        };
+        assert_eq!((first.len(), second.len()), (small, large));
+        assert!(first.is_unique() && second.is_unique(), "{small} is alone in its buffer, and so is {large}");
+    }
 }
 
 #[test]
@@ -156,20 +158,25 @@ fn t38_a_bad_negotiation_costs_the_stream_only() {
 #[test]
 fn s2_1_a_negotiation_that_drips_times_out() {
     let mut raw = Raw::dial();
-    raw.plaintext(&frame(Kind::Data, Flags::SYN, 1, b"\x13/multi"));
+    // Not together with our own question, whose time ends too.
+    raw.pass_until(raw.now + Duration::from_secs(3));
+    raw.plaintext(&frame(Kind::Data, Flags::SYN, 1, b"\x13"));
     let start = raw.now;
-    let our_question = 1;
-    while raw.channel.open_streams() > our_question && raw.now.since(start) < Duration::from_secs(60) {
-        raw.now = raw.channel.poll_timeout().unwrap();
-        raw.timeout();
-        let line = raw.frames().iter().any(|(header, _)| header.flags.contains(Flags::RST));
-        if line {
-            break;
-        }
-        raw.plaintext(&bare(Kind::Ping, Flags::SYN, 0, 1));
+    let reset = |raw: &mut Raw| raw.frames().iter().any(|(header, _)| *header == reset_of(1));
+    for (second, byte) in (1..10).zip(b"/multistr") {
+        raw.pass_until(start + Duration::from_secs(second));
+        raw.plaintext(&frame(Kind::Data, Flags::NONE, 1, &[*byte]));
+        assert!(!reset(&mut raw), "after {second} s");
     }
-    assert_eq!(raw.now.since(start), Duration::from_secs(10));
+    raw.pass_until(start + Duration::from_micros(9_999_999));
+    assert!(!reset(&mut raw));
+    raw.pass_until(start + Duration::from_secs(10));
+    assert!(reset(&mut raw), "bytes renewed nothing");
     assert_eq!(raw.closed(), None);
+}
+
+const fn reset_of(stream: u32) -> Header {
+    Header { kind: Kind::WindowUpdate, flags: Flags::RST, stream, length: 0 }
 }
 
 #[test]
@@ -247,4 +254,116 @@ fn t40_rapid_resets_of_negotiating_streams_close() {
         raw.plaintext(&bare(Kind::WindowUpdate, Flags::RST, 2 * index + 1, 0));
     }
     assert_eq!(raw.closed(), Some(Cause::Violation(Violation::Yamux(YamuxError::RapidReset))));
+}
+
+#[test]
+fn t12_reading_is_resumed_while_data_waits() {
+    for step in [1000, usize::MAX] {
+        let mut raw = Raw::dial();
+        raw.open(1, &["/echo/1"], b"");
+        raw.plaintext(&bare(Kind::WindowUpdate, Flags::NONE, 1, 10_000_000));
+        raw.reads = false;
+        raw.input(Input::Send { stream: StreamId(1), bytes: vec![0; 10_000_000].into() });
+        for value in 0.. {
+            if raw.said.contains(&Output::Pause) {
+                break;
+            }
+            raw.plaintext(&bare(Kind::Ping, Flags::SYN, 0, value));
+        }
+        // What the carrier gets rid of is replaced by data at once.
+        let mut written = 0;
+        while !raw.said.contains(&Output::Resume) && written < 1_000_000 {
+            let count = raw.channel.unwritten().min(step);
+            raw.input(Input::Written(count));
+            written += count;
+        }
+        assert!(raw.said.contains(&Output::Resume), "in steps of {step}");
+        assert!(written <= 2 * 128 * 1024 + 100, "{written}");
+        assert!(raw.channel.unwritten() >= Config::default().send_ahead, "and data is sent on");
+    }
+}
+
+#[test]
+fn s10_a_message_without_content_ends_its_own_time_only() {
+    // Nothing else is to end the link.
+    let mut raw = Raw::with(Config { keep_alive_idle: Duration::from_secs(3600), ..Config::default() });
+    raw.plaintext(&bare(Kind::Ping, Flags::ACK, 0, 1));
+    let start = raw.now;
+    let (first, second) = (raw.sealed_empty(1), raw.sealed_empty(1));
+    raw.input(Input::Received(first.slice(..1)));
+    raw.pass_until(start + Duration::from_secs(29));
+    raw.input(Input::Received([&first[1..], &second[..1]].concat().into()));
+    raw.pass_until(start + Duration::from_micros(58_999_999));
+    assert_eq!(raw.closed(), None, "the second began 30 seconds ago");
+    raw.pass_until(start + Duration::from_secs(59));
+    assert_eq!(raw.closed(), Some(Cause::TimedOut(Waiting::Message)));
+}
+
+/// The frame that opens a stream of this id.
+type Opening<'a> = &'a dyn Fn(u32) -> Vec<u8>;
+
+/// Runs of streams that we end ourselves, for what the peer did with them.
+#[test]
+fn t40_streams_that_the_peer_makes_us_reset_count_as_rapid_resets() {
+    let line = |name: &str| [HEADER_LINE, &told(name)[HEADER_LINE.len()..]].concat();
+    let open = |body: &[u8], id: u32| frame(Kind::Data, Flags::SYN, id, body);
+    let (pings, pushes) = (line(ping::PROTOCOL), line(identify::PUSH_PROTOCOL));
+    let cases: [(&str, Opening<'_>, u32); 5] = [
+        ("closed at once", &|id| bare(Kind::WindowUpdate, Flags::SYN | Flags::FIN, id, 0), 0),
+        ("malformed", &|id| open(b"\x05nope\n", id), 0),
+        ("never negotiated", &|id| bare(Kind::WindowUpdate, Flags::SYN, id, 0), 128),
+        ("too many pings", &|id| open(&pings, id), 2),
+        ("too many services", &|id| open(&pushes, id), 8),
+    ];
+    for (what, make, taken) in cases {
+        for pace in [Duration::ZERO, Duration::from_millis(10)] {
+            let mut raw = Raw::dial();
+            for index in 0..taken + 100 {
+                raw.plaintext(&make(2 * index + 1));
+                assert_eq!(raw.closed(), None, "{what}, {index}");
+                raw.now += pace;
+            }
+            raw.plaintext(&make(2001));
+            let closed = Some(Cause::Violation(Violation::Yamux(YamuxError::RapidReset)));
+            assert_eq!(raw.closed(), closed.filter(|_| pace.is_zero()), "{what}");
+        }
+    }
+}
+
+#[test]
+fn t12_resets_that_the_peer_makes_us_send_wait_for_room() {
+    let mut raw = Raw::dial();
+    raw.reads = false;
+    // In one read, and more than may wait: they go out as they are made.
+    let many: Vec<u8> = (0..90)
+        .flat_map(|index| bare(Kind::WindowUpdate, Flags::SYN | Flags::FIN, 2 * index + 1, 0))
+        .collect();
+    raw.plaintext(&many);
+    assert_eq!(raw.closed(), None);
+    // Once nothing more is taken by the carrier, as many may wait as any other answers.
+    let room = raw.channel.unwritten();
+    for value in 0.. {
+        if raw.said.contains(&Output::Pause) {
+            break;
+        }
+        raw.plaintext(&bare(Kind::Ping, Flags::SYN, 0, value));
+    }
+    assert!(raw.channel.unwritten() > room);
+    raw.now += Duration::from_secs(1);
+    for index in 100..165 {
+        assert_eq!(raw.closed(), None, "{index}");
+        raw.plaintext(&bare(Kind::WindowUpdate, Flags::SYN | Flags::FIN, 2 * index + 1, 0));
+    }
+    assert_eq!(raw.closed(), Some(Cause::Violation(Violation::Yamux(YamuxError::TooManyAnswers))));
+}
+
+#[test]
+fn s10_what_we_ask_leaves_the_services_of_the_peer_alone() {
+    let mut raw = Raw::with(Config { services_max: 1, ..Config::default() });
+    // Our question on stream 2 is agreed on, and its answer awaited.
+    raw.plaintext(&frame(Kind::Data, Flags::ACK, 2, &told(identify::PROTOCOL)));
+    raw.open(1, &[identify::PROTOCOL], b"");
+    assert!(!raw.answers(1).1);
+    raw.open(3, &[identify::PROTOCOL], b"");
+    assert!(raw.answers(3).1, "the first is not over");
 }

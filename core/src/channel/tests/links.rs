@@ -268,3 +268,24 @@ fn s2_4_without_inlined_muxers_yamux_is_negotiated_inside() {
         pair.open(LISTENER);
     }
 }
+
+#[test]
+fn t16_nothing_of_a_handshake_message_is_kept_that_cannot_be_one() {
+    let begun = b"\x13/multistream/1.0.0\n\x07/noise\n";
+    let third = u16::try_from(noise::HANDSHAKE_MESSAGE_MAX).unwrap();
+    for (first, allowed) in [(31, true), (32, true), (33, false), (third, false), (u16::MAX - 1, false)] {
+        let mut pair = Pair::new(1);
+        pair.input(LISTENER, Input::Start);
+        pair.input(LISTENER, Input::Received([&begun[..], &first.to_be_bytes()].concat().into()));
+        let cause = Cause::Violation(Violation::Noise(noise::NoiseError::BadLength));
+        assert_eq!(pair.closed(LISTENER), Some(cause).filter(|_| !allowed), "on the prefix: {first}");
+    }
+    // The answer, of which the payload has no length of its own.
+    for (second, allowed) in [(third, true), (third + 1, false), (u16::MAX, false)] {
+        let mut pair = Pair::new(1);
+        pair.input(DIALLER, Input::Start);
+        pair.input(DIALLER, Input::Received([&begun[..], &second.to_be_bytes()].concat().into()));
+        let cause = Cause::Violation(Violation::Noise(noise::NoiseError::BadLength));
+        assert_eq!(pair.closed(DIALLER), Some(cause).filter(|_| !allowed), "on the prefix: {second}");
+    }
+}

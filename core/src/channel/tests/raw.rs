@@ -32,10 +32,15 @@ pub(super) struct Raw {
 impl Raw {
     /// Dials a channel that accepts `/echo/1`.
     pub(super) fn dial() -> Self {
+        Self::with(Config::default())
+    }
+
+    /// The same, with other limits.
+    pub(super) fn with(config: Config) -> Self {
         let mut rng = ChaCha8Rng::seed_from_u64(11);
         let local = Arc::new(Local::new(&keypair(LISTENER), &mut rng));
         let protocols: Arc<[String]> = names(&["/echo/1"]).into();
-        let mut channel = Channel::new(Arc::new(Config::default()), local, Role::Listener, None, protocols);
+        let mut channel = Channel::new(Arc::new(config), local, Role::Listener, None, protocols);
         let key = Arc::new(StaticKey::generate(&keypair(5), &[YAMUX], &mut rng));
         let mut handshake = Handshake::new(Role::Dialler, key, &mut rng);
         let now = Instant::from_micros(9_000_000);
@@ -90,11 +95,25 @@ impl Raw {
     }
 
     pub(super) fn empty_messages(&mut self, count: usize) {
+        let sealed = self.sealed_empty(count);
+        self.input(Input::Received(sealed));
+    }
+
+    /// Messages without content, to be sent by the test.
+    pub(super) fn sealed_empty(&mut self, count: usize) -> Bytes {
         for _ in 0..count {
             self.sealer.put_empty().unwrap();
         }
-        let sealed = self.sealer.flush().unwrap();
-        self.input(Input::Received(sealed));
+        self.sealer.flush().unwrap()
+    }
+
+    /// Lets time pass, with every deadline on the way.
+    pub(super) fn pass_until(&mut self, end: Instant) {
+        while let Some(at) = self.channel.poll_timeout().filter(|at| *at <= end) {
+            self.now = at;
+            self.timeout();
+        }
+        self.now = end;
     }
 
     /// Opens a stream with these proposals, and data right behind.

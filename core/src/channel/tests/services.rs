@@ -7,6 +7,7 @@ use core::time::Duration;
 
 use super::super::*;
 use super::pair::{DIALLER, LISTENER, Pair, keypair, names};
+use crate::machine::Machine;
 
 fn agents(pair: &mut Pair, side: usize) -> Vec<String> {
     let told = pair.take(side, |output| matches!(output, Output::Identified(_)));
@@ -102,4 +103,36 @@ fn a_ping_or_an_application_uses_the_link_and_identify_does_not() {
         pair.run();
         assert!(!in_use(&pair), "{protocol}");
     }
+}
+
+#[test]
+fn l3_no_time_of_zero_keeps_the_link_busy() {
+    let config = Config {
+        identify_interval: Duration::ZERO,
+        stream_timeout: Duration::ZERO,
+        push_interval: Duration::ZERO,
+        ..Config::default()
+    };
+    // `Pair` checks after each deadline that the next is later.
+    let mut pair = Pair::with(5, config, None).start();
+    for _ in 0..10 {
+        pair.now = pair.sides[DIALLER].channel.poll_timeout().unwrap().max(pair.now);
+        pair.timeout(DIALLER);
+    }
+}
+
+#[test]
+fn s4_a_push_that_finds_no_room_for_its_stream_comes_later() {
+    let streams_max = 4;
+    let yamux = yamux::Config { streams_max, ..yamux::Config::default() };
+    let mut pair = Pair::with(5, Config { yamux, ..Config::default() }, None).start();
+    let streams: Vec<StreamId> = (0..streams_max).map(|_| pair.open(DIALLER)).collect();
+    agents(&mut pair, DIALLER);
+    pair.describe(LISTENER, "news");
+    pair.pass(Duration::from_secs(30));
+    assert!(agents(&mut pair, DIALLER).is_empty(), "there is no room");
+    pair.input(DIALLER, Input::Reset { stream: streams[0] });
+    pair.run();
+    pair.pass(Duration::from_secs(10));
+    assert_eq!(agents(&mut pair, DIALLER), ["news"]);
 }

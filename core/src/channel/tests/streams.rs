@@ -1,5 +1,6 @@
 //! Streams of the parent: opening, flow, back-pressure, limits.
 
+use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -205,4 +206,81 @@ fn small_sends_of_one_turn_share_a_message() {
     pair.input(DIALLER, Input::Written(held));
     let sent = pair.sides[DIALLER].channel.stats().bytes_sent - before;
     assert!(sent < 500 + 200, "one frame, one message: {sent}");
+}
+
+#[test]
+fn t39_streams_that_waited_for_room_are_told_in_order() {
+    let mut pair = Pair::ready(2);
+    let busy = pair.open(LISTENER);
+    pair.written = false;
+    pair.send(DIALLER, busy, &vec![1; 1_000_000]);
+    for token in [1, 2] {
+        pair.input(DIALLER, Input::Open { token, protocols: names(&["/echo/1"]) });
+    }
+    let unwritten = pair.sides[DIALLER].channel.unwritten();
+    pair.input(DIALLER, Input::Written(unwritten));
+    pair.written = true;
+    pair.run();
+    assert_eq!(pair.closed(LISTENER), None);
+    let opened = pair.take(DIALLER, |output| matches!(output, Output::Opened { .. }));
+    let [Output::Opened { stream: first, .. }, Output::Opened { stream: second, .. }] = opened[..] else {
+        panic!("{opened:?}")
+    };
+    assert!(busy.0 > first.0 && second.0 > busy.0, "the turn stood between the two");
+}
+
+#[test]
+fn t40_a_burst_of_opens_is_taken() {
+    let mut pair = Pair::ready(2);
+    for token in 0..400 {
+        pair.input(DIALLER, Input::Open { token, protocols: names(&["/echo/1"]) });
+    }
+    // All in one read: not one of them can have been acknowledged before the last is seen.
+    let burst = core::mem::take(&mut pair.sides[DIALLER].wire);
+    pair.input(DIALLER, Input::Written(burst.len()));
+    pair.input(LISTENER, Input::Received(burst.into()));
+    pair.run();
+    assert_eq!(pair.closed(LISTENER), None);
+    assert_eq!(pair.take(DIALLER, |output| matches!(output, Output::Opened { .. })).len(), 400);
+    assert_eq!(pair.sides[LISTENER].channel.stats().streams_refused, 0);
+}
+
+#[test]
+fn t12_data_alone_pauses_nothing_whatever_the_limits() {
+    for (send_ahead, control_ahead) in [(131_072, 0), (131_072, 1), (1_000_000, 0), (1, 0), (100_000, 30)] {
+        let config = Config { send_ahead, control_ahead, ..Config::default() };
+        let mut pair = Pair::with(2, config, None).start();
+        let stream = pair.open(DIALLER);
+        for side in [DIALLER, LISTENER] {
+            pair.send(side, stream, &vec![1; 200_000]);
+        }
+        for _ in 0..100 {
+            pair.carry(DIALLER);
+            pair.carry(LISTENER);
+        }
+        for side in [DIALLER, LISTENER] {
+            assert!(!pair.sides[side].said.contains(&Output::Pause), "{send_ahead} and {control_ahead}");
+        }
+    }
+}
+
+#[test]
+fn s2_1_proposals_beyond_the_limits_fail_at_once() {
+    let name = |length: usize| core::iter::repeat_n('x', length).collect::<String>();
+    let many = |count: usize| (0..count).map(|number| alloc::format!("/{number}")).collect::<Vec<_>>();
+    let longest = multistream::MESSAGE_MAX - 1;
+    for (protocols, legal) in [
+        (many(16), true),
+        (many(17), false),
+        (alloc::vec![name(longest)], true),
+        (alloc::vec![name(longest + 1)], false),
+    ] {
+        let mut pair = Pair::ready(1);
+        pair.input(DIALLER, Input::Open { token: 1, protocols });
+        let failed = Output::OpenFailed { token: 1, cause: OpenError::Unsupported };
+        assert_eq!(pair.sides[DIALLER].said.contains(&failed), !legal);
+        pair.run();
+        assert!(pair.sides[DIALLER].said.contains(&failed), "the peer knows none of them");
+        assert_eq!(pair.closed(LISTENER), None);
+    }
 }

@@ -12,12 +12,13 @@ use super::frame::{GoAway, HeaderError};
 pub struct Config {
     /// Streams of both sides together. One more is reset, or not opened. Default 512.
     pub streams_max: usize,
-    /// Streams of the peer that we have not yet acknowledged. One more is reset. Default 256.
+    /// Streams of the peer that we have not yet acknowledged. One more is reset. As many of ours, but at least one, the
+    /// peer is told of before it answers; more wait, since it may have the same limit. Default 256.
     pub unacknowledged_max: usize,
     /// Payload of one data frame that we write, in bytes; what streams take turns in. Default 16 384.
     pub frame_max: usize,
-    /// Streams that the peer opened and that were then reset at once by it, or refused for a limit: so many may come
-    /// together. One more closes the connection. Default 100.
+    /// Streams that the peer opened and that were then reset: by it, or by us for a limit or for what it did before a
+    /// protocol was agreed on. So many may come together. One more closes the connection. Default 100.
     pub reset_burst: u32,
     /// After so long one more such stream is forgiven. Default 10 ms.
     pub reset_interval: Duration,
@@ -26,7 +27,7 @@ pub struct Config {
     pub answers_max: usize,
     /// Pings of distinct values whose answer waits for room. More are not answered. Default 8.
     pub pongs_max: usize,
-    /// Frames in a row that do nothing. One more closes the connection. Default 1000.
+    /// Frames in a row that have no effect: no payload, credit, opening, end, question or answer. One more closes the connection. Default 1000.
     pub empty_frames_max: u32,
 }
 

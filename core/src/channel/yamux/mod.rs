@@ -5,10 +5,12 @@
 //! it has read ([`Multiplexer::consumed`]), so a stream that nobody reads costs at most one window.
 //!
 //! What is to be sent is pulled: [`Multiplexer::pull_control`] first (answers, resets, credit), then
-//! [`Multiplexer::pull_data`], round robin over the streams, as long as the connection has room.
+//! [`Multiplexer::pull_data`], round robin over the streams, as long as the connection has room. A stream that we open
+//! is told to the peer ahead of the turns: ids must rise on the wire, and streams that the peer need not take yet wait.
 
 mod api;
 mod frame;
+mod receive;
 mod stream;
 
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -40,7 +42,12 @@ pub struct Multiplexer {
     /// The highest id that the peer has opened.
     peer_last: u32,
     unacknowledged: usize,
-    /// Streams that have a data frame to send, and the one that was served last.
+    /// Streams of ours that the peer has not been told of. All up to `tell` are to be told, in the order of their ids.
+    untold: BTreeSet<u32>,
+    tell: u32,
+    /// Streams of ours that it was told of and has not answered.
+    unanswered: usize,
+    /// Streams that the peer knows and that have a data frame to send, and the one that was served last.
     ready: BTreeSet<u32>,
     served: u32,
     /// Streams that owe credit.
@@ -81,6 +88,9 @@ impl Multiplexer {
             }),
             peer_last: 0,
             unacknowledged: 0,
+            untold: BTreeSet::new(),
+            tell: 0,
+            unanswered: 0,
             ready: BTreeSet::new(),
             served: 0,
             owing: BTreeSet::new(),
@@ -122,7 +132,8 @@ impl Multiplexer {
     }
 
     /// Opens a stream whose first frame carries `first` as far as it fits. Empty, the stream is told to the peer with
-    /// the first bytes that are sent.
+    /// the first bytes that are sent, or ahead of a later stream. It waits while the peer has yet to answer as many as
+    /// [`Config::unacknowledged_max`].
     pub fn open(&mut self, first: Bytes) -> Result<u32, OpenError> {
         if self.gone_away {
             return Err(OpenError::GoneAway);
@@ -133,6 +144,7 @@ impl Multiplexer {
             .ok_or(OpenError::TooMany)?;
         self.next_id = id.checked_add(2);
         self.streams.insert(id, Stream::new(Flags::SYN, WINDOW));
+        self.untold.insert(id);
         count(&mut self.stats.opened);
         self.send(id, first);
         Ok(id)
@@ -184,6 +196,12 @@ impl Multiplexer {
         self.control.push_back(header);
     }
 
+    /// Whether the peer is owed an answer: a pong, or a reset.
+    #[must_use]
+    pub fn owes_answers(&self) -> bool {
+        self.answers > 0 || !self.pongs.is_empty()
+    }
+
     /// The next frame without payload that is to be sent.
     pub fn pull_control(&mut self) -> Option<[u8; HEADER_LENGTH]> {
         if let Some(length) = self.pongs.pop_front() {
@@ -209,9 +227,10 @@ impl Multiplexer {
         if room == 0 {
             return None;
         }
-        let later = self.ready.range((Bound::Excluded(self.served), Bound::Unbounded)).next();
-        let id = *later.or_else(|| self.ready.first())?;
-        self.served = id;
+        let id = match self.next_to_tell() {
+            Some(id) => id,
+            None => self.next_in_turn()?,
+        };
         let mut flags = self.greet(id);
         let stream = self.streams.get_mut(&id)?;
         let payload = stream.sendable().min(self.config.frame_max.max(1)).min(room);
@@ -230,7 +249,8 @@ impl Multiplexer {
     #[must_use]
     pub fn sendable(&self, limit: usize) -> usize {
         let mut sum = 0usize;
-        for stream in self.ready.iter().filter_map(|id| self.streams.get(id)) {
+        let told = self.untold.range(..=self.tell).take(self.tellable());
+        for stream in told.chain(&self.ready).filter_map(|id| self.streams.get(id)) {
             sum = sum.saturating_add(stream.sendable()).saturating_add(HEADER_LENGTH);
             if sum >= limit {
                 return limit;
@@ -276,191 +296,53 @@ impl Multiplexer {
     }
 }
 
-/// Receiving.
-impl Multiplexer {
-    fn read_header(&mut self, bytes: &mut Bytes) -> Option<[u8; HEADER_LENGTH]> {
-        let missing = self.header.get_mut(self.header_filled..)?;
-        let piece = bytes.split_to(missing.len().min(bytes.len()));
-        missing.get_mut(..piece.len())?.copy_from_slice(&piece);
-        self.header_filled = self.header_filled.saturating_add(piece.len());
-        if self.header_filled < HEADER_LENGTH {
-            return None;
-        }
-        self.header_filled = 0;
-        Some(self.header)
-    }
-
-    fn on_body(&mut self, body: Body, bytes: &mut Bytes) -> Option<Event> {
-        let piece = bytes.split_to(usize::try_from(body.left).unwrap_or(usize::MAX).min(bytes.len()));
-        let length = u32::try_from(piece.len()).unwrap_or(u32::MAX);
-        self.body = Some(Body { left: body.left.saturating_sub(length), ..body });
-        let stream = self.streams.get_mut(&body.stream)?;
-        stream.received(length);
-        Some(Event::Received { stream: body.stream, bytes: piece })
-    }
-
-    fn on_body_end(&mut self, body: Body) -> Option<Event> {
-        let stream =
-            self.streams.get_mut(&body.stream).filter(|stream| body.finish && !stream.is_peer_finished())?;
-        stream.peer_finished();
-        self.owing.remove(&body.stream);
-        self.remove_if_over(body.stream);
-        Some(Event::Finished(body.stream))
-    }
-
-    fn on_header(&mut self, now: Instant, header: Header) -> Result<Option<Event>, YamuxError> {
-        let idle = header.flags == Flags::NONE && header.length == 0;
-        match header.kind {
-            Kind::Data | Kind::WindowUpdate if idle => {
-                self.empty_frames = self.empty_frames.saturating_add(1);
-                if self.empty_frames > self.config.empty_frames_max {
-                    return Err(YamuxError::TooManyEmptyFrames);
-                }
-            }
-            Kind::Data | Kind::WindowUpdate | Kind::Ping | Kind::GoAway => self.empty_frames = 0,
-        }
-        match (header.kind, header.stream) {
-            (Kind::Ping, 0) => Ok(self.on_ping(header)),
-            (Kind::GoAway, 0) => {
-                self.gone_away = true;
-                Ok(Some(Event::GoneAway(GoAway::of(header.length))))
-            }
-            (Kind::Ping | Kind::GoAway, _) | (Kind::Data | Kind::WindowUpdate, 0) => {
-                Err(YamuxError::BadStream)
-            }
-            (Kind::Data | Kind::WindowUpdate, _) if header.flags.contains(Flags::SYN) => {
-                self.on_syn(now, header)
-            }
-            (Kind::Data | Kind::WindowUpdate, _) => self.on_frame(now, header),
-        }
-    }
-
-    fn on_ping(&mut self, header: Header) -> Option<Event> {
-        if header.flags.contains(Flags::SYN) {
-            if self.pongs.contains(&header.length) {
-                return None;
-            }
-            if self.pongs.len() >= self.config.pongs_max {
-                count(&mut self.stats.pings_shed);
-                return None;
-            }
-            self.pongs.push_back(header.length);
-            return Some(Event::Answer);
-        }
-        if header.flags.contains(Flags::ACK) && self.ping == Some(header.length) {
-            self.ping = None;
-            return Some(Event::Pong);
-        }
-        None
-    }
-
-    /// Everything is checked before the stream exists (T-15, T-39).
-    fn on_syn(&mut self, now: Instant, header: Header) -> Result<Option<Event>, YamuxError> {
-        let id = header.stream;
-        if self.is_ours(id) || id <= self.peer_last {
-            return Err(YamuxError::BadStream);
-        }
-        let (data, credit) = match header.kind {
-            Kind::Data => (header.length, WINDOW),
-            Kind::WindowUpdate | Kind::Ping | Kind::GoAway => {
-                (0, WINDOW.checked_add(header.length).ok_or(YamuxError::CreditOverflow)?)
-            }
-        };
-        let mut stream = Stream::new(Flags::ACK, credit);
-        if !stream.announce(data) {
-            return Err(YamuxError::WindowExceeded);
-        }
-        self.peer_last = id;
-        let reset = header.flags.contains(Flags::RST);
-        let full = self.streams.len() >= self.config.streams_max
-            || self.unacknowledged >= self.config.unacknowledged_max;
-        self.body = Some(Body { stream: id, left: data, finish: header.flags.contains(Flags::FIN) });
-        if reset || full {
-            self.take_reset(now)?;
-        }
-        if reset {
-            return Ok(None);
-        }
-        if full {
-            count(&mut self.stats.refused);
-            return self.answer(reset_of(id)).map(Some);
-        }
-        self.unacknowledged = self.unacknowledged.saturating_add(1);
-        self.streams.insert(id, stream);
-        count(&mut self.stats.accepted);
-        Ok(Some(Event::Opened(id)))
-    }
-
-    fn on_frame(&mut self, now: Instant, header: Header) -> Result<Option<Event>, YamuxError> {
-        let id = header.stream;
-        let reset = header.flags.contains(Flags::RST);
-        let finish = header.flags.contains(Flags::FIN);
-        let data = if header.kind == Kind::Data { header.length } else { 0 };
-        if data > WINDOW {
-            return Err(YamuxError::WindowExceeded);
-        }
-        self.body = Some(Body { stream: id, left: data, finish });
-        let Some(stream) = self.streams.get_mut(&id) else {
-            if !reset && self.was_never_open(id) {
-                return Err(YamuxError::BadStream);
-            }
-            count(&mut self.stats.late);
-            return Ok(None);
-        };
-        if reset {
-            self.remove(id);
-            if !self.is_ours(id) {
-                self.take_reset(now)?;
-            }
-            return Ok(Some(Event::Reset(id)));
-        }
-        if header.kind == Kind::Data {
-            if stream.is_peer_finished() && data > 0 {
-                return Err(YamuxError::DataAfterFinish);
-            }
-            if !stream.announce(data) {
-                return Err(YamuxError::WindowExceeded);
-            }
-        } else if !stream.grant(header.length) {
-            return Err(YamuxError::CreditOverflow);
-        }
-        self.note_ready(id);
-        Ok(None)
-    }
-
-    fn take_reset(&mut self, now: Instant) -> Result<(), YamuxError> {
-        if self.resets.take(now) { Ok(()) } else { Err(YamuxError::RapidReset) }
-    }
-
-    fn answer(&mut self, header: Header) -> Result<Event, YamuxError> {
-        if self.answers >= self.config.answers_max {
-            return Err(YamuxError::TooManyAnswers);
-        }
-        self.answers = self.answers.saturating_add(1);
-        self.control.push_back(header);
-        Ok(Event::Answer)
-    }
-}
-
 /// The table of streams.
 impl Multiplexer {
-    const fn is_ours(&self, id: u32) -> bool {
+    /// Whether an id is one that our side gives.
+    pub(crate) const fn is_ours(&self, id: u32) -> bool {
         match self.role {
             Role::Dialler => id % 2 == 1,
             Role::Listener => id.is_multiple_of(2),
         }
     }
 
+    /// Whether the peer cannot know of such a stream.
     fn was_never_open(&self, id: u32) -> bool {
-        if self.is_ours(id) { self.next_id.is_some_and(|next| id >= next) } else { id > self.peer_last }
+        if self.is_ours(id) {
+            self.untold.contains(&id) || self.next_id.is_some_and(|next| id >= next)
+        } else {
+            id > self.peer_last
+        }
     }
 
     fn note_ready(&mut self, id: u32) {
-        if self.streams.get(&id).is_some_and(Stream::is_ready) {
+        let ready = self.streams.get(&id).is_some_and(Stream::is_ready);
+        if self.untold.contains(&id) {
+            if ready {
+                self.tell = self.tell.max(id);
+            }
+        } else if ready {
             self.ready.insert(id);
         } else {
             self.ready.remove(&id);
         }
+    }
+
+    /// How many more streams the peer may be told of now: beyond that it would refuse them.
+    fn tellable(&self) -> usize {
+        self.config.unacknowledged_max.max(1).saturating_sub(self.unanswered)
+    }
+
+    /// The next stream to open: the lowest, since an id that is not higher than all before breaks the protocol.
+    fn next_to_tell(&self) -> Option<u32> {
+        self.untold.first().copied().filter(|id| *id <= self.tell && self.tellable() > 0)
+    }
+
+    /// The next stream that is served.
+    fn next_in_turn(&mut self) -> Option<u32> {
+        let later = self.ready.range((Bound::Excluded(self.served), Bound::Unbounded)).next();
+        self.served = *later.or_else(|| self.ready.first())?;
+        Some(self.served)
     }
 
     /// The flags of the first frame of a stream; none later.
@@ -468,6 +350,10 @@ impl Multiplexer {
         let flags = self.streams.get_mut(&id).map_or(Flags::NONE, Stream::take_greeting);
         if flags == Flags::ACK {
             self.unacknowledged = self.unacknowledged.saturating_sub(1);
+        }
+        if flags == Flags::SYN {
+            self.untold.remove(&id);
+            self.unanswered = self.unanswered.saturating_add(1);
         }
         flags
     }
@@ -479,10 +365,14 @@ impl Multiplexer {
     }
 
     fn remove(&mut self, id: u32) -> Option<Stream> {
-        let stream = self.streams.remove(&id)?;
+        let mut stream = self.streams.remove(&id)?;
         if stream.greeting() == Some(Flags::ACK) {
             self.unacknowledged = self.unacknowledged.saturating_sub(1);
         }
+        if stream.take_answer() {
+            self.unanswered = self.unanswered.saturating_sub(1);
+        }
+        self.untold.remove(&id);
         self.ready.remove(&id);
         self.owing.remove(&id);
         Some(stream)

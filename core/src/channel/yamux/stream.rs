@@ -24,6 +24,8 @@ pub(super) struct Stream {
     queued: usize,
     /// SYN or ACK, to ride on our first frame.
     greeting: Flags,
+    /// The peer was told of this stream of ours, and nothing was heard on it yet.
+    unanswered: bool,
     finishing: bool,
     finished: bool,
     peer_finished: bool,
@@ -39,6 +41,7 @@ impl Stream {
             queue: VecDeque::new(),
             queued: 0,
             greeting,
+            unanswered: false,
             finishing: false,
             finished: false,
             peer_finished: false,
@@ -101,8 +104,19 @@ impl Stream {
         now
     }
 
-    pub(super) const fn take_greeting(&mut self) -> Flags {
-        core::mem::replace(&mut self.greeting, Flags::NONE)
+    pub(super) fn take_greeting(&mut self) -> Flags {
+        let greeting = core::mem::replace(&mut self.greeting, Flags::NONE);
+        self.unanswered |= greeting == Flags::SYN;
+        greeting
+    }
+
+    pub(super) const fn is_unanswered(&self) -> bool {
+        self.unanswered
+    }
+
+    /// Takes note that something was heard. Returns whether that was the first answer to our opening.
+    pub(super) const fn take_answer(&mut self) -> bool {
+        core::mem::replace(&mut self.unanswered, false)
     }
 
     pub(super) fn greeting(&self) -> Option<Flags> {
