@@ -21,6 +21,7 @@ const DECODERS: &[(&str, &str)] = &[
     ("channel::multistream::decode", "wire_multistream"),
     ("channel::noise::payload::Payload::decode", "wire_noise_payload"),
     ("channel::noise::transport::Frames::next_frame", "machine_channel"),
+    ("channel::noise::transport::Frames::next_frame_within", "machine_channel"),
     ("channel::yamux::Multiplexer::next_event", "wire_yamux"),
     ("channel::yamux::frame::Header::decode", "wire_yamux"),
     ("identity::keys::Keypair::from_protobuf", "wire_keys"),

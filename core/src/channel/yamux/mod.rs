@@ -299,7 +299,7 @@ impl Multiplexer {
 /// The table of streams.
 impl Multiplexer {
     /// Whether an id is one that our side gives.
-    pub(crate) const fn is_ours(&self, id: u32) -> bool {
+    pub(in crate::channel) const fn is_ours(&self, id: u32) -> bool {
         match self.role {
             Role::Dialler => id % 2 == 1,
             Role::Listener => id.is_multiple_of(2),

@@ -183,7 +183,7 @@ impl Multiplexer {
 
     /// Resets a stream for what the peer did with it. One of the peer's counts as reset at once, as if the peer had done
     /// it (T-40), and its reset as an answer that waits (T-12).
-    pub(crate) fn refuse(&mut self, id: u32, now: Instant) -> Result<(), YamuxError> {
+    pub(in crate::channel) fn refuse(&mut self, id: u32, now: Instant) -> Result<(), YamuxError> {
         if self.is_ours(id) {
             self.reset(id);
         } else if self.remove(id).is_some() {
