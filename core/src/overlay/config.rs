@@ -27,6 +27,8 @@ pub struct Config {
     pub join_retry_min: Duration,
     /// The longest such wait. Default 60 s.
     pub join_retry_max: Duration,
+    /// A node that is still alone so long after its JOIN starts a shuffle at the same bootstrap node. Default 1 s.
+    pub join_patience: Duration,
     /// How often a node that has won its first neighbour joins again through another bootstrap node, so that nodes
     /// which joined at the same time through different ones cannot remain islands (6.12). Default 1.
     pub join_confirmations: u32,
@@ -80,7 +82,7 @@ pub struct Config {
     pub shuffle_period: Duration,
     /// A node that has joined shuffles for the first time within this time, at random: until then it knows nobody but
     /// its neighbours, and could not outlive them. While its passive view holds fewer than A peers, it shuffles again
-    /// after twice this time, four times and so on, up to `shuffle_period`. Default 3 s.
+    /// after twice this time, four times and so on, up to `shuffle_period`. Default 500 ms.
     pub shuffle_first_within: Duration,
     /// Steps of a SHUFFLE walk; greater values from peers are taken as this. Default 4.
     pub shuffle_walk: u32,
@@ -144,6 +146,7 @@ impl Default for Config {
             join_fanout: 4,
             join_retry_min: Duration::from_secs(5),
             join_retry_max: Duration::from_secs(60),
+            join_patience: Duration::from_secs(1),
             join_confirmations: 1,
             join_confirmation_within: Duration::from_secs(10),
             join_memory: Duration::from_secs(60),
@@ -167,7 +170,7 @@ impl Default for Config {
             refusal_interval: Duration::from_secs(1),
             refresh_period: Duration::from_secs(60),
             shuffle_period: Duration::from_secs(15),
-            shuffle_first_within: Duration::from_secs(3),
+            shuffle_first_within: Duration::from_millis(500),
             shuffle_walk: 4,
             shuffle_nodes_max: 64,
             shuffle_lifetime: Duration::from_secs(10),

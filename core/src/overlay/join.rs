@@ -28,6 +28,8 @@ pub(super) struct Joining<P> {
     left: usize,
     /// When the latest round began.
     latest: Option<Instant>,
+    /// Who has our latest JOIN.
+    through: Option<P>,
     wait: Duration,
     /// We asked around without a neighbour, and none was won since.
     seeking: bool,
@@ -44,6 +46,7 @@ impl<P: Copy + Ord + Debug> Joining<P> {
             started: false,
             left: 0,
             latest: None,
+            through: None,
             wait: config.join_retry_min,
             seeking: false,
             parent_asked: false,
@@ -216,14 +219,27 @@ impl<P: Copy + Ord + Debug> Overlay<P> {
             return;
         }
         self.joining.seeking |= self.active.is_empty();
+        self.joining.through = Some(to);
+        self.timers.patience = Some(self.after(self.config.join_patience, cx.now()));
         count(&mut self.stats.joins_sent);
         let nonce = Some(cx.rng().next_u64());
         self.send(to, Message::Join { ttl: self.config.join_walk, peer: self.own_contact(), nonce }, cx);
     }
 
+    /// Nobody came. The walk is lost if it crosses an eviction, and where many join at once its places are taken: a
+    /// shuffle from the same node brings a sample of peers to ask, and makes us known at its end (our choice).
+    pub(super) fn ask_around(&mut self, cx: &mut Context<'_, Output<P>>) {
+        self.timers.patience = None;
+        let through = self.joining.through.take();
+        if let Some(through) = through.filter(|peer| self.active.is_empty() && self.is_connected(peer)) {
+            self.send_shuffle(through, cx);
+        }
+    }
+
     /// A neighbour was won.
     pub(super) fn joined(&mut self, cx: &mut Context<'_, Output<P>>) {
         self.timers.join = None;
+        self.timers.patience = None;
         self.joining.wait = self.config.join_retry_min;
         self.joining.left = 0;
         if self.joining.seeking {

@@ -34,6 +34,9 @@
 //! - **Joining twice** (6.12): nodes that start together through different bootstrap nodes would form islands. So a
 //!   node joins once more, through another bootstrap node, some seconds after it has won its first neighbour. An
 //!   unreachable bootstrap node is followed by the next at once, each once a round; rounds are 5 s to 60 s apart.
+//! - **Lost walks**: a FORWARD_JOIN that crosses an eviction ends there, and a flood of joins finds every place taken. So
+//!   a joiner whom nobody has asked after a second starts a shuffle at its bootstrap node: the sample that comes back
+//!   names peers to ask, and the end of the walk names the joiner to others.
 //! - **Full views** (6.7): after three LOW refusals in a row a starved node asks HIGH, though it has neighbours: LOW
 //!   alone would leave it below Amin for as long as the others are full.
 //! - **Cancelling**: a request that is given up after NEIGHBOR was sent is followed by DISCONNECT(alive = true), so that

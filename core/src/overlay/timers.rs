@@ -18,6 +18,7 @@ pub(super) struct Timers {
     pub(super) refresh: Option<Instant>,
     pub(super) island: Option<Instant>,
     pub(super) join: Option<Instant>,
+    pub(super) patience: Option<Instant>,
     pub(super) confirm: Option<Instant>,
     pub(super) lost: Option<Instant>,
     pub(super) tick: Option<Instant>,
@@ -67,6 +68,9 @@ impl<P: Copy + Ord + Debug> Overlay<P> {
             if self.is_stranded() {
                 self.join_round(cx);
             }
+        }
+        if due(self.timers.patience) {
+            self.ask_around(cx);
         }
         if due(self.timers.confirm) {
             self.confirm_join(cx);
@@ -126,6 +130,7 @@ impl<P: Copy + Ord + Debug> Overlay<P> {
             timers.refresh,
             timers.island,
             timers.join,
+            timers.patience,
             timers.confirm,
             timers.lost,
             timers.tick,

@@ -99,6 +99,36 @@ fn r4_1_refused_contacts_are_followed_by_the_next_at_once_then_retried_ever_late
 }
 
 #[test]
+fn r4_1_a_joiner_whom_nobody_asks_starts_a_shuffle_at_its_contact() {
+    let mut bench = Bench::raw(Config::default());
+    bench.give(Input::Addresses(contact(ME).addresses));
+    bench.give(Input::Join { bootstrap: [contact(1)].to_vec() });
+    bench.give(Input::Connected { peer: 1, dialled: true });
+    assert_eq!(sent(&bench.wait(Duration::from_millis(999))), []);
+    let outputs = shuffles(&bench.wait(Duration::from_millis(1)));
+    let [(1, 4, nodes, nonce)] = &outputs[..] else { panic!("{outputs:?}") };
+    assert_eq!(*nodes, []);
+    // The end of the walk need not be the contact; whom it names is asked.
+    bench.connect(7);
+    let outputs = bench.hear(7, Message::ShuffleReply { nodes: [contact(8)].to_vec(), nonce: *nonce });
+    assert_eq!(dialled(&outputs), [8]);
+    assert_eq!(shuffles(&bench.wait(Duration::from_secs(4))), [], "once for each JOIN");
+}
+
+#[test]
+fn r4_1_a_joiner_that_was_asked_starts_none() {
+    let mut bench =
+        Bench::raw(Config { shuffle_first_within: Duration::from_secs(100), ..Config::default() });
+    bench.give(Input::Addresses(contact(ME).addresses));
+    bench.give(Input::Join { bootstrap: [contact(1)].to_vec() });
+    bench.give(Input::Connected { peer: 1, dialled: true });
+    bench.connect(2);
+    bench.hear(2, neighbor(2, Priority::Low, 1));
+    assert_eq!(bench.active(), [2]);
+    assert_eq!(shuffles(&bench.wait(Duration::from_secs(2))), []);
+}
+
+#[test]
 fn r4_1_no_join_without_contacts_and_none_to_a_neighbour() {
     let mut bench = Bench::new(4, 8);
     assert!(dialled(&bench.wait(Duration::from_secs(100))).is_empty());

@@ -15,8 +15,9 @@ use crate::rng;
 
 #[test]
 fn probe_1_a_join_between_two_fresh_nodes_leaves_nothing_pending() {
-    let mut network =
-        Network::new(Config { shuffle_period: Duration::from_secs(10_000), ..Config::default() }, 1);
+    let never = Duration::from_secs(10_000);
+    let config = Config { shuffle_period: never, shuffle_first_within: never, ..Config::default() };
+    let mut network = Network::new(config, 1);
     network.add(0, Vec::new());
     network.add(1, [contact(0)].to_vec());
     network.run(Duration::from_secs(1));
