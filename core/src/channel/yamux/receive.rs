@@ -62,18 +62,23 @@ impl Multiplexer {
     }
 
     /// Whether a frame changes nothing: no payload, credit, answer or end that is new. A question is something, and so is
-    /// an opening, even where it is refused: these have limits of their own.
+    /// an opening, even where it is refused: these have limits of their own. So is payload for a stream that is no more:
+    /// a whole window of it may have been on its way.
     fn does_nothing(&self, header: Header) -> bool {
         let has = |flags| header.flags.contains(flags);
         match header.kind {
             Kind::Ping if has(Flags::SYN) => false,
             Kind::Ping => !has(Flags::ACK) || self.ping != Some(header.length),
             Kind::GoAway => self.is_told_goodbye(header),
-            Kind::Data | Kind::WindowUpdate if has(Flags::SYN) || header.length > 0 => false,
-            Kind::Data | Kind::WindowUpdate => self.streams.get(&header.stream).is_none_or(|stream| {
-                let ends = has(Flags::FIN) && !stream.is_peer_finished();
-                !has(Flags::RST) && !ends && !stream.is_unanswered()
-            }),
+            Kind::Data | Kind::WindowUpdate if has(Flags::SYN) => false,
+            Kind::Data if header.length > 0 && !has(Flags::RST) => false,
+            Kind::Data | Kind::WindowUpdate => {
+                let told = self.streams.get(&header.stream).filter(|_| !self.was_never_open(header.stream));
+                told.is_none_or(|stream| {
+                    let ends = has(Flags::RST) || has(Flags::FIN) && !stream.is_peer_finished();
+                    header.length == 0 && !ends && !stream.is_unanswered()
+                })
+            }
         }
     }
 
