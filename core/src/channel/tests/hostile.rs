@@ -43,7 +43,7 @@ fn s2_1_header_and_echo_leave_in_one_frame_that_acknowledges() {
 }
 
 #[test]
-fn t17_a_piece_never_holds_more_than_twice_its_length() {
+fn t17_the_pieces_of_one_message_share_no_buffer() {
     for (small, large) in [(5, 60_000), (2048, 60_000), (2049, 60_000), (20_000, 40_000), (29_000, 30_000)] {
         let mut raw = Raw::dial();
         raw.open(1, &["/echo/1"], b"");
