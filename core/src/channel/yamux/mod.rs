@@ -306,7 +306,8 @@ impl Multiplexer {
         }
     }
 
-    /// Whether the peer cannot know of such a stream.
+    /// Whether the peer cannot know of such a stream. One of ours that vanished untold is not told apart from one that
+    /// ended.
     fn was_never_open(&self, id: u32) -> bool {
         if self.is_ours(id) {
             self.untold.contains(&id) || self.next_id.is_some_and(|next| id >= next)

@@ -47,9 +47,9 @@ impl Multiplexer {
         match (header.kind, header.stream) {
             (Kind::Ping, 0) => Ok(self.on_ping(header)),
             (Kind::GoAway, 0) => {
-                let again = self.is_told_goodbye(header);
+                let again = self.repeats_goodbye(header);
                 self.gone_away = true;
-                Ok(Some(Event::GoneAway(GoAway::of(header.length))).filter(|_| !again))
+                Ok((!again).then_some(Event::GoneAway(GoAway::of(header.length))))
             }
             (Kind::Ping | Kind::GoAway, _) | (Kind::Data | Kind::WindowUpdate, 0) => {
                 Err(YamuxError::BadStream)
@@ -69,7 +69,7 @@ impl Multiplexer {
         match header.kind {
             Kind::Ping if has(Flags::SYN) => false,
             Kind::Ping => !has(Flags::ACK) || self.ping != Some(header.length),
-            Kind::GoAway => self.is_told_goodbye(header),
+            Kind::GoAway => self.repeats_goodbye(header),
             Kind::Data | Kind::WindowUpdate if has(Flags::SYN) => false,
             Kind::Data if header.length > 0 && !has(Flags::RST) => false,
             Kind::Data | Kind::WindowUpdate => {
@@ -83,7 +83,7 @@ impl Multiplexer {
     }
 
     /// Whether this says goodbye in peace once more.
-    fn is_told_goodbye(&self, header: Header) -> bool {
+    fn repeats_goodbye(&self, header: Header) -> bool {
         self.gone_away && GoAway::of(header.length) == GoAway::Normal
     }
 
