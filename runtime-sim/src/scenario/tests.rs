@@ -134,10 +134,19 @@ fn settings_are_judged_together_in_any_order() {
         ["latency_min_ms=60", "latency_max_ms=80"],
         ["latency_max_ms=80", "latency_min_ms=60"],
         ["churn.polite_percent=100", "churn.every_ms=500"],
-        ["nodes=many", "nodes=20"],
     ] {
         parse(SMALL, &settings).unwrap_or_else(|error| panic!("{settings:?}: {error}"));
     }
+}
+
+#[test]
+fn the_last_of_two_settings_of_one_key_counts() {
+    for (settings, nodes) in
+        [(["nodes=20", "nodes=30"], 30), (["nodes=30", "nodes=20"], 20), (["nodes=many", "nodes=20"], 20)]
+    {
+        assert_eq!(parse(SMALL, &settings).unwrap().nodes, nodes, "{settings:?}");
+    }
+    assert!(refused(SMALL, &["nodes=20", "nodes=many"]).contains("--set nodes=many:"));
 }
 
 #[test]
