@@ -112,7 +112,7 @@ fn one_lost(lost: u32) -> Summary {
 #[test]
 fn after_a_mass_kill_no_late_message_may_be_lost() {
     let is_missed = |kill: &str, lost: u32| {
-        let (_, text) = crate::scenario::BUILT_IN[2];
+        let (_, text) = crate::scenario::BUILT_IN.into_iter().find(|(name, _)| *name == "mass-kill").unwrap();
         let scenario = Broadcast::parse("mass-kill.toml", text, &[format!("kill={kill}")]).unwrap();
         !scenario.misses(&one_lost(lost)).is_empty()
     };
