@@ -38,14 +38,14 @@ use segment::Segment;
 /// How long a link that was closed may take to send the rest, as in the driver of real sockets.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What becomes of dials to hosts that are gone.
+/// What becomes of dials, bytes and ends that come to hosts that have crashed.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum DeadDials {
-    /// They are refused after one round trip.
+    /// They are refused or reset, which is known after one round trip.
     #[default]
     Refused,
-    /// Nothing ever answers; only the dialler's own deadline ends them.
+    /// Nothing ever answers: only deadlines of the other end help it.
     Silent,
 }
 

@@ -98,7 +98,8 @@ macro_rules! scenario {
             /// The kind of scenario. Default `broadcast`.
             #[serde(default)]
             pub workload: $crate::scenario::Workload,
-            /// What becomes of dials to nodes that are gone: `refused` or `silent`. Default `refused`.
+            /// What becomes of dials, bytes and ends that come to nodes that have crashed: `refused` or `silent`. Default
+            /// `refused`.
             #[serde(default)]
             pub dead_dials: $crate::net::DeadDials,
             /// Shortest delay of a link. Default 10.
