@@ -108,7 +108,7 @@ impl Told<'_> {
         self.output.json("run", members);
         match outcome {
             Some(outcome) => self.output.text(&report::line(seed, outcome)),
-            None => self.output.text(&format!("{seed:>6}  could not be run, or panicked\n")),
+            None => self.output.text(&format!("{seed:>6}  {:6}  a machine panicked\n", "FAILED")),
         }
         if let Some(failure) = failure {
             say(&report::failure(outcome, &failure.hint));
