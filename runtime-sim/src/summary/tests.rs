@@ -78,7 +78,7 @@ fn times_hops_views_and_costs() {
 #[test]
 fn bounds_are_checked_and_what_cannot_be_measured_misses() {
     let summary = summary(true, true);
-    let range = |min, max| Some(Range { min, max });
+    let range = |min, max| Some(Range::new(min, max).unwrap());
     let bounds = Bounds {
         reliability: range(Some(1.0), None),
         components: range(Some(1.0), Some(1.0)),
