@@ -228,11 +228,9 @@ where
     fn wake(&mut self, node: u32, observer: &mut impl Observer<E, A, Q>) {
         let now = self.now;
         let Some(host) = self.hosts.get_mut(node as usize).filter(|host| host.is_alive()) else { return };
-        if now < host.armed {
-            // The deadline went back since; what is armed now will wake the host.
+        if !host.alarm.rings(now) {
             return;
         }
-        host.armed = Instant::FAR_FUTURE;
         if host.machine.poll_timeout().is_some_and(|due| due <= now) {
             let mut outputs = Vec::new();
             let at = crate::clock::at(now, host.wall_offset_ms);
@@ -255,14 +253,9 @@ where
         self.arm(node);
     }
 
-    /// Sees to it that the host wakes exactly at its deadline. An earlier wake-up that is armed already will look again;
-    /// a later one finds nothing armed for its instant, and is ignored.
     fn arm(&mut self, node: u32) {
         let Some(host) = self.hosts.get_mut(node as usize) else { return };
-        if let Some(due) = host.machine.poll_timeout()
-            && due < host.armed
-        {
-            host.armed = due;
+        if let Some(due) = host.alarm.set(host.machine.poll_timeout()) {
             self.queue.push(due.max(self.now), Happening::Wake(node));
         }
     }
