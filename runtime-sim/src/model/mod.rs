@@ -6,10 +6,10 @@
 //! learns that its link broke after one delay; later dials and messages to it are refused after a round trip, or
 //! vanish.
 
+mod digest;
 mod links;
 mod node;
 mod size;
-mod trace;
 
 use std::sync::Arc;
 use std::time::Duration;

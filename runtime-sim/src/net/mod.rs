@@ -10,10 +10,10 @@
 pub mod adapt;
 mod arrivals;
 mod connection;
+mod digest;
 mod host;
 mod observe;
 mod segment;
-mod trace;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -149,7 +149,7 @@ where
         let node = u32::try_from(self.hosts.len()).unwrap_or(u32::MAX);
         let rng = stream(self.seed, Domain::Machine, node);
         self.hosts.push(Host::new(machine, ip, rng, wall_offset_ms));
-        self.digest.event(self.now, node, trace::STARTED, 0);
+        self.digest.event(self.now, node, digest::STARTED, 0);
         self.arm(node);
         node
     }
@@ -163,7 +163,7 @@ where
     pub fn stop(&mut self, node: u32, how: Stop) {
         let Some(host) = self.hosts.get_mut(node as usize) else { return };
         host.stopped = Some(how);
-        self.digest.event(self.now, node, trace::STOPPED, u64::from(how == Stop::Freeze));
+        self.digest.event(self.now, node, digest::STOPPED, u64::from(how == Stop::Freeze));
         if how == Stop::Freeze {
             return;
         }
@@ -180,7 +180,7 @@ where
             match happening {
                 Happening::Wake(node) => self.wake(node, observer),
                 Happening::Input(node, input) => {
-                    trace::input(&mut self.digest, self.now, node, &input);
+                    digest::input(&mut self.digest, self.now, node, &input);
                     self.call(node, input, observer);
                 }
                 Happening::Arrive { connection, to, what } => self.arrive(connection, to, what, observer),
@@ -235,7 +235,7 @@ where
             let mut outputs = Vec::new();
             let at = crate::clock::at(now, host.wall_offset_ms);
             host.machine.handle_timeout(&mut Context::new(at, &mut host.rng, &mut outputs));
-            self.digest.event(now, node, trace::WOKEN, 0);
+            self.digest.event(now, node, digest::WOKEN, 0);
             self.totals.events += 1;
             self.carry_out(node, outputs, observer);
         }
@@ -278,7 +278,7 @@ where
                 Output::Resume { link } => self.with(node, link, connection::End::resume),
                 Output::Query { query, question } => self.ask(node, query, question, observer),
                 Output::Event(event) => {
-                    self.digest.event(self.now, node, trace::REPORTED, 0);
+                    self.digest.event(self.now, node, digest::REPORTED, 0);
                     observer.event(self.now, node, event);
                 }
                 Output::Message { .. } | Output::Datagram { .. } => self.totals.unsupported += 1,
