@@ -160,7 +160,8 @@ fn list(json: bool) -> Exit {
     Exit::Done
 }
 
-/// Says why nothing is done: help or the version was asked for, or the command line is wrong.
+/// Says why nothing is done: help or the version was asked for, or the command line is wrong. The `pleach` command has
+/// the same in `cli/mod.rs`: the two programs share no crate that knows of command lines.
 fn not_run(wrong: &clap::Error, words: &[OsString]) -> Exit {
     // Help through a pipe that is closed early is no failure.
     let _ = wrong.print();
