@@ -3,8 +3,10 @@
 mod bob_relay;
 mod broadcast;
 
-use serde_json::Value;
+use serde::Serialize;
+use serde_json::json;
 
+use super::output::Members;
 use pleach_sim::run::{Outcome, Summary};
 use pleach_sim::scenario::Scenario;
 
@@ -43,11 +45,16 @@ pub(super) fn table(outcome: &Outcome) -> String {
 }
 
 /// What happened one by one in a run, as JSON lines: their type and their members.
-pub(super) fn details(outcome: &Outcome) -> (&'static str, Vec<Value>) {
+pub(super) fn details(outcome: &Outcome) -> (&'static str, Vec<Members>) {
     match &outcome.summary {
-        Summary::Broadcast(summary) => ("broadcast", broadcast::details(summary)),
-        Summary::BobRelay(summary) => ("transfer", bob_relay::details(summary)),
+        Summary::Broadcast(summary) => ("broadcast", summary.rounds.iter().map(members_of).collect()),
+        Summary::BobRelay(summary) => ("transfer", summary.transfers.iter().map(members_of).collect()),
     }
+}
+
+#[allow(clippy::expect_used)] // A structure has members, whatever is in it.
+fn members_of(structure: &impl Serialize) -> Members {
+    serde_json::from_value(json!(structure)).expect("it is a structure")
 }
 
 /// The main figures of a run of a band.

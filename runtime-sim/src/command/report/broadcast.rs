@@ -1,18 +1,11 @@
 //! The figures of broadcasts.
 
-use serde_json::{Value, json};
-
 use super::{Row, count};
 use pleach_sim::summary::Summary;
 
 /// All figures.
 pub(super) fn rows(summary: &Summary) -> Vec<Row> {
     [overlay_rows(summary), broadcast_rows(summary), cost_rows(summary)].concat()
-}
-
-/// Each broadcast, as a JSON line.
-pub(super) fn details(summary: &Summary) -> Vec<Value> {
-    summary.rounds.iter().map(|round| json!(round)).collect()
 }
 
 /// The main figures, on one line.
