@@ -132,7 +132,7 @@ fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
             Ok(loaded) => single::run(&scenario, &loaded, seed, progress),
             Err(wrong) => {
                 let start = members! { "command": "run", "scenario": scenario.name, "seed": seed };
-                stop(scenario.json, start, &refusal(&wrong))
+                refuse(scenario.json, start, &refusal(&wrong))
             }
         },
         What::Band { scenario, seeds, jobs, keep_going } => match scenario.load() {
@@ -140,7 +140,7 @@ fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
             Err(wrong) => {
                 let seeds = [seeds.start, seeds.end];
                 let start = members! { "command": "band", "scenario": scenario.name, "seeds": seeds };
-                stop(scenario.json, start, &refusal(&wrong))
+                refuse(scenario.json, start, &refusal(&wrong))
             }
         },
     }
@@ -183,7 +183,7 @@ fn not_run(wrong: &clap::Error, words: &[OsString]) -> Exit {
 }
 
 /// Says why a command that can be read does nothing.
-fn stop(json: bool, start: Members, failure: &Failure) -> Exit {
+fn refuse(json: bool, start: Members, failure: &Failure) -> Exit {
     failure.say();
     if json {
         tell(start, failure);

@@ -41,7 +41,7 @@ pub(super) fn table(outcome: &Outcome) -> String {
     let rows: Vec<_> = rows.into_iter().filter(|(_, value)| !value.is_empty()).collect();
     let width = rows.iter().map(|(name, _)| name.len()).max().unwrap_or_default();
     let text: String = rows.iter().map(|(name, value)| format!("{name:width$}  {value}\n")).collect();
-    text + verdict(outcome, "as expected", "nothing was expected") + "\n"
+    text + word(outcome, "as expected", "nothing was expected") + "\n"
 }
 
 /// What happened one by one in a run, as JSON lines: their type and their members.
@@ -59,16 +59,16 @@ fn members_of(structure: &impl Serialize) -> Members {
 
 /// The main figures of a run of a band.
 pub(super) fn line(seed: u64, outcome: &Outcome) -> String {
-    let verdict = verdict(outcome, "ok", "-");
+    let word = word(outcome, "ok", "-");
     let figures = match &outcome.summary {
         Summary::Broadcast(summary) => broadcast::line(summary),
         Summary::BobRelay(summary) => bob_relay::line(summary),
     };
-    format!("{seed:>6}  {verdict:6}  {figures}\n")
+    format!("{seed:>6}  {word:6}  {figures}\n")
 }
 
-/// What is to be said of a run; `unjudged` if the scenario expects nothing of such a run.
-const fn verdict<'a>(outcome: &Outcome, good: &'a str, unjudged: &'a str) -> &'a str {
+/// A run in a word or two; `unjudged` if the scenario expects nothing of such a run.
+const fn word<'a>(outcome: &Outcome, good: &'a str, unjudged: &'a str) -> &'a str {
     match (outcome.is_good(), outcome.expectations) {
         (false, _) => "FAILED",
         (true, 0) => unjudged,
