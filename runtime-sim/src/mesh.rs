@@ -130,10 +130,10 @@ impl Plug for Mesh {
     }
 
     fn heads_converged(&self, nodes: &[&Node], now: Instant) -> Option<bool> {
-        let said = nodes.iter().map(|node| Some((node.id(), *known(node).get(&node.id())?)));
-        let said: Option<BTreeMap<_, _>> = said.collect();
+        let own = nodes.iter().map(|node| known(node).find(|(of, _)| *of == node.id()));
+        let own: Option<BTreeMap<_, _>> = own.collect();
         let now = clock::at(now, 0).wall;
-        Some(said.is_some_and(|said| nodes.iter().all(|node| is_current(&known(node), &said, now))))
+        Some(own.is_some_and(|own| nodes.iter().all(|node| is_current(&known(node).collect(), &own, now))))
     }
 }
 
@@ -145,19 +145,18 @@ struct Version {
 }
 
 /// Of which nodes this one has HEADs, itself included.
-fn known(node: &Node) -> BTreeMap<PeerId, Version> {
-    let rows = node.heads().map(|row| {
+fn known(node: &Node) -> impl Iterator<Item = (PeerId, Version)> {
+    node.heads().map(|row| {
         let fields = row.head.fields();
         (fields.peer, Version { height: fields.height, issued: fields.issued })
-    });
-    rows.collect()
+    })
 }
 
-/// Whether a node that knows so much has all that nodes say of themselves. A HEAD that is younger than [`SPREAD`] need not
-/// have come: then an older one will do.
-fn is_current<K: Ord>(known: &BTreeMap<K, Version>, said: &BTreeMap<K, Version>, now: WallTime) -> bool {
-    said.iter().all(|(node, said)| {
-        known.get(node).is_some_and(|known| known >= said || now.since(said.issued) < SPREAD)
+/// Whether a node that knows so much has the `own` HEAD of every node. One that is younger than [`SPREAD`] need not have
+/// come: then an older one will do.
+fn is_current<K: Ord>(known: &BTreeMap<K, Version>, own: &BTreeMap<K, Version>, now: WallTime) -> bool {
+    own.iter().all(|(node, newest)| {
+        known.get(node).is_some_and(|known| known >= newest || now.since(newest.issued) < SPREAD)
     })
 }
 

@@ -4,10 +4,14 @@
 //! horizon reaches them. A bucket is sorted when its turn comes. The order is that of (time, sequence), always: two
 //! events of one instant come in the order in which they were pushed.
 
+mod alarm;
+
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
 use pleach_core::Instant;
+
+pub use alarm::Alarm;
 
 /// Buckets of the ring; a power of two.
 const BUCKETS: usize = 1 << 15;

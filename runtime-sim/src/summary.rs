@@ -79,8 +79,8 @@ pub struct Summary {
     /// Whether every node holds the newest HEAD of every other, unless it is too young to have come.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub heads_converged: Option<bool>,
-    /// From the kill until the live nodes were one component, looked at
-    /// each 100 ms: of several thousand nodes each 100 ms times their thousands.
+    /// From the kill until the live nodes were one component. Looked at each 100 ms; from 2000 nodes on each
+    /// 100 ms times their full thousands.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub healing_ms: Option<u64>,
     /// Messages other than payloads, membership included, during the broadcasts, for each broadcast.

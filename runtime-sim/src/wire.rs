@@ -130,7 +130,7 @@ pub struct Wire<P: Plug> {
 struct Ears<P> {
     plug: P,
     record: Record,
-    /// Of deliveries; the network's own digest has all the rest.
+    /// Of deliveries, of which the network's own digest holds only that something was reported.
     delivered: Digest,
     banned: u64,
 }

@@ -150,11 +150,11 @@ pub enum OpenError {
     TooMany,
     /// The peer takes no more streams.
     GoneAway,
-    /// The peer knows none of the protocols.
+    /// The peer knows none of the protocols, or they cannot be proposed: see [`Input::Open`].
     Unsupported,
     /// The peer killed or closed the stream before it answered.
     Reset,
-    /// The peer did not answer in time.
+    /// The peer did not answer in time, or was not told of the stream in time: it had not answered enough earlier ones.
     TimedOut,
     /// The peer answered nonsense; the stream was reset.
     Violation(MultistreamError),

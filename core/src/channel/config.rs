@@ -33,7 +33,7 @@ pub struct Config {
     /// So much data is handed to the carrier before it reports it as written, in bytes. Default 128 KiB.
     pub send_ahead: usize,
     /// So much more of answers and credit, in bytes. At the sum of both, reading from the peer is paused until no more
-    /// than `send_ahead` and half of this is unwritten. At least 64 and a thousandth of `send_ahead`, so that data with
+    /// than `send_ahead` and half of this is unwritten. At least 64 and a 1024th of `send_ahead`, so that data with
     /// its headers does not pause what is read. Default 128 KiB.
     pub control_ahead: usize,
     /// Streams of the peer whose protocol is not yet agreed on. One more is reset. Default 128.
@@ -51,17 +51,17 @@ pub struct Config {
 impl Config {
     /// How much unwritten pauses reading.
     pub(super) const fn pause_at(&self) -> usize {
-        self.send_ahead.saturating_add(self.least_control_ahead())
+        self.send_ahead.saturating_add(self.effective_control_ahead())
     }
 
     /// How little unwritten lets it go on. Not less than `send_ahead`: waiting data keeps so much unwritten always.
     pub(super) const fn resume_at(&self) -> usize {
-        self.send_ahead.saturating_add(self.least_control_ahead() / 2)
+        self.send_ahead.saturating_add(self.effective_control_ahead() / 2)
     }
 
-    /// The last frame of data exceeds `send_ahead` by its header, and by prefix and tag of the messages that it is in:
-    /// 30 bytes, and 18 more for each 64 KiB.
-    const fn least_control_ahead(&self) -> usize {
+    /// [`Self::control_ahead`], or where that is less, enough for what the last frame of data exceeds `send_ahead` by:
+    /// its header, and prefix and tag of its messages, 30 bytes and 18 more for each 64 KiB.
+    const fn effective_control_ahead(&self) -> usize {
         let least = (self.send_ahead / 1024).saturating_add(64);
         if self.control_ahead < least { least } else { self.control_ahead }
     }

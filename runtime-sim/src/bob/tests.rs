@@ -104,8 +104,10 @@ fn silent_hosts_and_slow_readers_are_survived() {
 /// The relay freezes while a sender has handshakes under way, which then never end.
 #[test]
 fn a_relay_that_freezes_is_not_taken_for_one_that_makes_people_wait() {
-    let summary = good(&["relay_crash=true"], 0);
-    assert!(summary.checked.waits > 0);
+    let settings = ["relay_crash=true"];
+    let plan = Plan::new(&scenario(&settings), 0);
+    assert!(plan.steps.iter().any(|(_, step)| *step == Step::StopRelay(Stop::Freeze)), "{:?}", plan.steps);
+    assert!(good(&settings, 0).checked.waits > 0);
 }
 
 /// Planted: a relay that lets clients use the names of others. Hostile ones then make honest ones wait at the senders,

@@ -6,10 +6,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc;
 
-use serde_json::{Value, json};
-
 use super::exit::Exit;
-use super::output::{Failure, Output, say};
+use super::output::{Failure, Output, members, say};
 use super::{Which, report, verdict};
 use pleach_sim::run::{self, Outcome};
 use pleach_sim::scenario::Scenario;
@@ -28,9 +26,9 @@ pub(super) fn run(which: &Which, scenario: &Scenario, seeds: Range<u64>, how: &H
     let mut output = Output::new(which.json);
     output.json(
         "start",
-        json!({
-            "command": "band", "scenario": which.name, "seeds": [seeds.start, seeds.end], "options": json!(scenario),
-        }),
+        members! {
+            "command": "band", "scenario": which.name, "seeds": [seeds.start, seeds.end], "options": scenario,
+        },
     );
     if !which.json {
         say(&report::header(&which.name, scenario, seeds.start));
@@ -102,13 +100,11 @@ impl Told<'_> {
         self.runs += 1;
         let failure = verdict::failure(outcome, self.which.replay(seed));
         let mut members = verdict::members(outcome, failure.as_ref());
-        if let Value::Object(members) = &mut members {
-            members.insert("seed".into(), json!(seed));
-        }
+        members.extend(members! { "seed": seed });
         self.output.json("run", members);
         match outcome {
             Some(outcome) => self.output.text(&report::line(seed, outcome)),
-            None => self.output.text(&format!("{seed:>6}  could not be run, or panicked\n")),
+            None => self.output.text(&format!("{seed:>6}  {:6}  a machine panicked\n", "FAILED")),
         }
         if let Some(failure) = failure {
             say(&report::failure(outcome, &failure.hint));
@@ -121,11 +117,9 @@ impl Told<'_> {
         let exit = self.failed.as_ref().map_or(Exit::Done, |failure| failure.exit);
         let mut members = match &self.failed {
             Some(failure) => failure.end(),
-            None => json!({ "ok": true, "exit": exit.code() }),
+            None => members! { "ok": true, "exit": exit.code() },
         };
-        if let Value::Object(members) = &mut members {
-            members.insert("summary".into(), json!({ "runs": self.runs }));
-        }
+        members.extend(members! { "summary": members! { "runs": self.runs } });
         self.output.json("end", members);
         if self.failed.is_none() && scenario.bounds() == 0 {
             say(verdict::UNJUDGED);

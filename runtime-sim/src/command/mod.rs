@@ -11,10 +11,9 @@ use std::borrow::Cow;
 use std::ffi::OsString;
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
-use serde_json::{Value, json};
 
 use exit::Exit;
-use output::{Failure, Output};
+use output::{Failure, Members, Output, members};
 use pleach_sim::scenario::{BUILT_IN, Scenario, ScenarioError};
 
 /// Runs whole networks in one process, in simulated time, the same way each time.
@@ -132,16 +131,16 @@ fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         What::Run { scenario, seed, progress } => match scenario.load() {
             Ok(loaded) => single::run(&scenario, &loaded, seed, progress),
             Err(wrong) => {
-                let start = json!({ "command": "run", "scenario": scenario.name, "seed": seed });
-                stop(scenario.json, start, &refusal(&wrong))
+                let start = members! { "command": "run", "scenario": scenario.name, "seed": seed };
+                refuse(scenario.json, start, &refusal(&wrong))
             }
         },
         What::Band { scenario, seeds, jobs, keep_going } => match scenario.load() {
             Ok(loaded) => band::run(&scenario, &loaded, seeds, &band::How { jobs, keep_going }),
             Err(wrong) => {
                 let seeds = [seeds.start, seeds.end];
-                let start = json!({ "command": "band", "scenario": scenario.name, "seeds": seeds });
-                stop(scenario.json, start, &refusal(&wrong))
+                let start = members! { "command": "band", "scenario": scenario.name, "seeds": seeds };
+                refuse(scenario.json, start, &refusal(&wrong))
             }
         },
     }
@@ -149,18 +148,19 @@ fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
 
 fn list(json: bool) -> Exit {
     let mut output = Output::new(json);
-    output.json("start", json!({ "command": "list" }));
+    output.json("start", members! { "command": "list" });
     let width = BUILT_IN.iter().map(|(name, _)| name.len()).max().unwrap_or_default();
     for (name, _) in BUILT_IN {
         let about = Scenario::load(name, &[]).map(|scenario| scenario.about().to_owned()).unwrap_or_default();
-        output.json("scenario", json!({ "name": name, "about": about }));
+        output.json("scenario", members! { "name": name, "about": about });
         output.text(&format!("{name:width$}  {about}\n"));
     }
-    output.json("end", json!({ "ok": true, "exit": Exit::Done.code() }));
+    output.json("end", members! { "ok": true, "exit": Exit::Done.code() });
     Exit::Done
 }
 
-/// Says why nothing is done: help or the version was asked for, or the command line is wrong.
+/// Says why nothing is done: help or the version was asked for, or the command line is wrong. The `pleach` command has
+/// the same in `cli/mod.rs`: the two programs share no crate that knows of command lines.
 fn not_run(wrong: &clap::Error, words: &[OsString]) -> Exit {
     // Help through a pipe that is closed early is no failure.
     let _ = wrong.print();
@@ -177,13 +177,13 @@ fn not_run(wrong: &clap::Error, words: &[OsString]) -> Exit {
         let hint =
             command.map_or_else(|| "pleach-sim --help".into(), |name| format!("pleach-sim {name} --help"));
         let failure = Failure { exit: Exit::Usage, code: "usage", message: what.join(" "), hint };
-        tell(json!({ "command": command }), &failure);
+        tell(members! { "command": command }, &failure);
     }
     Exit::Usage
 }
 
 /// Says why a command that can be read does nothing.
-fn stop(json: bool, start: Value, failure: &Failure) -> Exit {
+fn refuse(json: bool, start: Members, failure: &Failure) -> Exit {
     failure.say();
     if json {
         tell(start, failure);
@@ -192,7 +192,7 @@ fn stop(json: bool, start: Value, failure: &Failure) -> Exit {
 }
 
 /// Tells programs of a command that has come to nothing: what it was, and why.
-fn tell(start: Value, failure: &Failure) {
+fn tell(start: Members, failure: &Failure) {
     let mut output = Output::new(true);
     output.json("start", start);
     output.json("end", failure.end());

@@ -2,9 +2,21 @@
 
 use std::io::Write;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::exit::Exit;
+
+/// The members of a JSON object, by their names.
+pub(super) type Members = Map<String, Value>;
+
+/// Members, written as in `json!`.
+macro_rules! members {
+    ($($name:literal: $value:expr),* $(,)?) => {
+        $crate::command::output::Members::from_iter([$(($name.to_owned(), serde_json::json!($value))),*])
+    };
+}
+
+pub(super) use members;
 
 /// The result, on stdout.
 #[derive(Debug)]
@@ -18,16 +30,12 @@ impl Output {
     }
 
     /// A line of this type, if the result is wanted as JSON. The first one is `start`, the last one `end`.
-    pub(super) fn json(&mut self, kind: &str, members: Value) {
+    pub(super) fn json(&mut self, kind: &str, members: Members) {
         if !self.json {
             return;
         }
-        let mut line = Map::new();
-        line.insert("v".into(), json!(1));
-        line.insert("type".into(), json!(kind));
-        if let Value::Object(members) = members {
-            line.extend(members);
-        }
+        let mut line = members! { "v": 1, "type": kind };
+        line.extend(members);
         put(&format!("{}\n", Value::Object(line)));
     }
 
@@ -61,13 +69,13 @@ impl Failure {
     }
 
     /// The member `error` of a line.
-    pub(super) fn error(&self) -> Value {
-        json!({ "code": self.code, "message": self.message, "hint": self.hint })
+    pub(super) fn error(&self) -> Members {
+        members! { "code": self.code, "message": self.message, "hint": self.hint }
     }
 
     /// The members of the last line.
-    pub(super) fn end(&self) -> Value {
-        json!({ "ok": false, "exit": self.exit.code(), "error": self.error() })
+    pub(super) fn end(&self) -> Members {
+        members! { "ok": false, "exit": self.exit.code(), "error": self.error() }
     }
 }
 

@@ -3,8 +3,10 @@
 mod bob_relay;
 mod broadcast;
 
-use serde_json::Value;
+use serde::Serialize;
+use serde_json::json;
 
+use super::output::Members;
 use pleach_sim::run::{Outcome, Summary};
 use pleach_sim::scenario::Scenario;
 
@@ -39,29 +41,34 @@ pub(super) fn table(outcome: &Outcome) -> String {
     let rows: Vec<_> = rows.into_iter().filter(|(_, value)| !value.is_empty()).collect();
     let width = rows.iter().map(|(name, _)| name.len()).max().unwrap_or_default();
     let text: String = rows.iter().map(|(name, value)| format!("{name:width$}  {value}\n")).collect();
-    text + verdict(outcome, "as expected", "nothing was expected") + "\n"
+    text + word(outcome, "as expected", "nothing was expected") + "\n"
 }
 
 /// What happened one by one in a run, as JSON lines: their type and their members.
-pub(super) fn details(outcome: &Outcome) -> (&'static str, Vec<Value>) {
+pub(super) fn details(outcome: &Outcome) -> (&'static str, Vec<Members>) {
     match &outcome.summary {
-        Summary::Broadcast(summary) => ("broadcast", broadcast::details(summary)),
-        Summary::BobRelay(summary) => ("transfer", bob_relay::details(summary)),
+        Summary::Broadcast(summary) => ("broadcast", summary.rounds.iter().map(members_of).collect()),
+        Summary::BobRelay(summary) => ("transfer", summary.transfers.iter().map(members_of).collect()),
     }
+}
+
+#[allow(clippy::expect_used)] // A structure has members, whatever is in it.
+fn members_of(structure: &impl Serialize) -> Members {
+    serde_json::from_value(json!(structure)).expect("it is a structure")
 }
 
 /// The main figures of a run of a band.
 pub(super) fn line(seed: u64, outcome: &Outcome) -> String {
-    let verdict = verdict(outcome, "ok", "-");
+    let word = word(outcome, "ok", "-");
     let figures = match &outcome.summary {
         Summary::Broadcast(summary) => broadcast::line(summary),
         Summary::BobRelay(summary) => bob_relay::line(summary),
     };
-    format!("{seed:>6}  {verdict:6}  {figures}\n")
+    format!("{seed:>6}  {word:6}  {figures}\n")
 }
 
-/// What is to be said of a run; `unjudged` if the scenario expects nothing of such a run.
-const fn verdict<'a>(outcome: &Outcome, good: &'a str, unjudged: &'a str) -> &'a str {
+/// A run in a word or two; `unjudged` if the scenario expects nothing of such a run.
+const fn word<'a>(outcome: &Outcome, good: &'a str, unjudged: &'a str) -> &'a str {
     match (outcome.is_good(), outcome.expectations) {
         (false, _) => "FAILED",
         (true, 0) => unjudged,

@@ -4,10 +4,9 @@ use std::io::IsTerminal;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use indicatif::{ProgressBar, ProgressStyle};
-use serde_json::json;
 
 use super::exit::Exit;
-use super::output::{Output, say};
+use super::output::{Output, members, say};
 use super::{Progress, Which, report, verdict};
 use pleach_sim::run::{self, Stage};
 use pleach_sim::scenario::Scenario;
@@ -17,7 +16,7 @@ pub(super) fn run(which: &Which, scenario: &Scenario, seed: u64, progress: Progr
     let mut output = Output::new(which.json);
     output.json(
         "start",
-        json!({ "command": "run", "scenario": which.name, "seed": seed, "options": json!(scenario) }),
+        members! { "command": "run", "scenario": which.name, "seed": seed, "options": scenario },
     );
     if !which.json {
         say(&report::header(&which.name, scenario, seed));

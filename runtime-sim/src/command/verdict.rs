@@ -1,9 +1,7 @@
 //! What is said of a run: its exit code, and why it failed.
 
-use serde_json::{Value, json};
-
 use super::exit::Exit;
-use super::output::Failure;
+use super::output::{Failure, Members, members};
 use super::report;
 use pleach_sim::run::Outcome;
 
@@ -34,16 +32,16 @@ pub(super) fn failure(outcome: Option<&Outcome>, replay: String) -> Option<Failu
 }
 
 /// The members of a run's line: how it ended, its figures, and why it failed if it did.
-pub(super) fn members(outcome: Option<&Outcome>, failure: Option<&Failure>) -> Value {
+pub(super) fn members(outcome: Option<&Outcome>, failure: Option<&Failure>) -> Members {
     let exit = judge(outcome);
-    let mut members = json!({
+    let mut members = members! {
         "ok": exit == Exit::Done,
         "exit": exit.code(),
         "expectations": outcome.map(|outcome| outcome.expectations),
         "summary": outcome.map(|outcome| &outcome.summary),
-    });
-    if let (Some(failure), Value::Object(members)) = (failure, &mut members) {
-        members.insert("error".into(), failure.error());
+    };
+    if let Some(failure) = failure {
+        members.extend(members! { "error": failure.error() });
     }
     members
 }

@@ -53,7 +53,7 @@ fn a_node_is_current_when_it_holds_no_older_head_than_its_node_has() {
         let heads = [Some(version(7, 100)), second];
         heads.into_iter().enumerate().filter_map(|(node, head)| Some((node, head?))).collect()
     };
-    let said = heads(Some(version(7, 100)));
+    let own = heads(Some(version(7, 100)));
     let late = WallTime::from_unix_ms(200_000);
     let early = WallTime::from_unix_ms(105_000);
     for (held, then, expected) in [
@@ -65,6 +65,6 @@ fn a_node_is_current_when_it_holds_no_older_head_than_its_node_has() {
         (Some(version(7, 90)), early, true),
         (None, early, false),
     ] {
-        assert_eq!(is_current(&heads(held), &said, then), expected, "{held:?} at {then:?}");
+        assert_eq!(is_current(&heads(held), &own, then), expected, "{held:?} at {then:?}");
     }
 }

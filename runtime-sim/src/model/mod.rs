@@ -6,10 +6,10 @@
 //! learns that its link broke after one delay; later dials and messages to it are refused after a round trip, or
 //! vanish.
 
+mod digest;
 mod links;
 mod node;
 mod size;
-mod trace;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -135,11 +135,9 @@ impl Model {
     fn wake(&mut self, number: u32) {
         let at = clock::at(self.now, 0);
         let Some(node) = live(&mut self.nodes, number) else { return };
-        if self.now < node.armed {
-            // The deadline went back since; what is armed now will wake the node.
+        if !node.alarm.rings(self.now) {
             return;
         }
-        node.armed = Instant::FAR_FUTURE;
         let calls = node.handle_timeout(at, &mut self.buffers, &mut self.outputs);
         if calls > 0 {
             self.digest.event(self.now, number, 7, calls);
@@ -184,14 +182,9 @@ impl Model {
             .get_or_insert_with(|| format!("node {by} accuses node {peer} at {ms} ms: {rule}"));
     }
 
-    /// Sees to it that the node wakes exactly at its deadline. An earlier wake-up that is armed already will look again;
-    /// a later one finds nothing armed for its instant, and is ignored.
     fn arm(&mut self, number: u32) {
         let Some(node) = live(&mut self.nodes, number) else { return };
-        if let Some(due) = node.poll_timeout()
-            && due < node.armed
-        {
-            node.armed = due;
+        if let Some(due) = node.alarm.set(node.poll_timeout()) {
             self.queue.push(due.max(self.now), Happening::Wake { node: number });
         }
     }

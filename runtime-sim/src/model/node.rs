@@ -9,6 +9,7 @@ use pleach_core::deadline::earliest;
 use pleach_core::overlay::{self, Overlay};
 use pleach_core::{At, Context, Instant, Machine};
 
+use crate::queue::Alarm;
 use crate::rng::{Domain, Small};
 
 use super::Parcel;
@@ -26,8 +27,7 @@ pub(super) struct Node {
     pub(super) overlay: Overlay<u32>,
     pub(super) broadcast: Broadcast<u32>,
     pub(super) links: Links,
-    /// When the next wake-up waits in the queue.
-    pub(super) armed: Instant,
+    pub(super) alarm: Alarm,
     rng: Small,
 }
 
@@ -81,7 +81,7 @@ impl Node {
             overlay: Overlay::new(Arc::clone(&configs.overlay), me, at.wall),
             broadcast: Broadcast::new(Arc::clone(&configs.broadcast)),
             links: Links::default(),
-            armed: Instant::FAR_FUTURE,
+            alarm: Alarm::OFF,
             rng: Small::new(seed, Domain::Machine, me),
         }
     }

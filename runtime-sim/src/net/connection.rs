@@ -195,7 +195,7 @@ impl End {
         if self.phase == Phase::Closed || self.ending == Ending::Abort {
             return;
         }
-        // A dial that is given up, or a half that is closed already, has nothing to flush.
+        // A dial that is given up has nothing to flush.
         self.ending = match how {
             How::Flush if self.phase != Phase::Opening => Ending::Flush,
             How::Flush | How::Abort => Ending::Abort,

@@ -5,13 +5,14 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use bytes::Bytes;
+use pleach_core::Machine;
 use pleach_core::identity::PublicKey;
 use pleach_core::link::{Address, Answer, LinkId, ListenerId, Question};
-use pleach_core::{Instant, Machine};
 use rand_chacha::ChaCha8Rng;
 
 use super::Stop;
 use super::connection::Side;
+use crate::queue::Alarm;
 
 /// How long the outer world takes to answer.
 pub(super) const STORE_DELAY: Duration = Duration::from_millis(1);
@@ -29,8 +30,7 @@ pub(super) struct Host<M> {
     pub(super) wall_offset_ms: i64,
     /// How it stopped, if it has.
     pub(super) stopped: Option<Stop>,
-    /// When the next wake-up waits in the queue.
-    pub(super) armed: Instant,
+    pub(super) alarm: Alarm,
     pub(super) links: BTreeMap<LinkId, (u64, Side)>,
     /// Ends that the last call of the machine changed, in order.
     pub(super) touched: Vec<(u64, Side)>,
@@ -45,7 +45,7 @@ impl<M: Machine> Host<M> {
             rng,
             wall_offset_ms,
             stopped: None,
-            armed: Instant::FAR_FUTURE,
+            alarm: Alarm::OFF,
             links: BTreeMap::new(),
             touched: Vec::new(),
             store: BTreeMap::new(),

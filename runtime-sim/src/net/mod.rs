@@ -10,10 +10,10 @@
 pub mod adapt;
 mod arrivals;
 mod connection;
+mod digest;
 mod host;
 mod observe;
 mod segment;
-mod trace;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -38,14 +38,14 @@ use segment::Segment;
 /// How long a link that was closed may take to send the rest, as in the driver of real sockets.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What becomes of dials to hosts that are gone.
+/// What becomes of dials, bytes and ends that come to hosts that have crashed.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum DeadDials {
-    /// They are refused after one round trip.
+    /// They are refused or reset, which is known after one round trip.
     #[default]
     Refused,
-    /// Nothing ever answers; only the dialler's own deadline ends them.
+    /// Nothing ever answers: only deadlines of the other end help it.
     Silent,
 }
 
@@ -149,7 +149,7 @@ where
         let node = u32::try_from(self.hosts.len()).unwrap_or(u32::MAX);
         let rng = stream(self.seed, Domain::Machine, node);
         self.hosts.push(Host::new(machine, ip, rng, wall_offset_ms));
-        self.digest.event(self.now, node, trace::STARTED, 0);
+        self.digest.event(self.now, node, digest::STARTED, 0);
         self.arm(node);
         node
     }
@@ -163,7 +163,7 @@ where
     pub fn stop(&mut self, node: u32, how: Stop) {
         let Some(host) = self.hosts.get_mut(node as usize) else { return };
         host.stopped = Some(how);
-        self.digest.event(self.now, node, trace::STOPPED, u64::from(how == Stop::Freeze));
+        self.digest.event(self.now, node, digest::STOPPED, u64::from(how == Stop::Freeze));
         if how == Stop::Freeze {
             return;
         }
@@ -180,7 +180,7 @@ where
             match happening {
                 Happening::Wake(node) => self.wake(node, observer),
                 Happening::Input(node, input) => {
-                    trace::input(&mut self.digest, self.now, node, &input);
+                    digest::input(&mut self.digest, self.now, node, &input);
                     self.call(node, input, observer);
                 }
                 Happening::Arrive { connection, to, what } => self.arrive(connection, to, what, observer),
@@ -228,16 +228,14 @@ where
     fn wake(&mut self, node: u32, observer: &mut impl Observer<E, A, Q>) {
         let now = self.now;
         let Some(host) = self.hosts.get_mut(node as usize).filter(|host| host.is_alive()) else { return };
-        if now < host.armed {
-            // The deadline went back since; what is armed now will wake the host.
+        if !host.alarm.rings(now) {
             return;
         }
-        host.armed = Instant::FAR_FUTURE;
         if host.machine.poll_timeout().is_some_and(|due| due <= now) {
             let mut outputs = Vec::new();
             let at = crate::clock::at(now, host.wall_offset_ms);
             host.machine.handle_timeout(&mut Context::new(at, &mut host.rng, &mut outputs));
-            self.digest.event(now, node, trace::WOKEN, 0);
+            self.digest.event(now, node, digest::WOKEN, 0);
             self.totals.events += 1;
             self.carry_out(node, outputs, observer);
         }
@@ -255,14 +253,9 @@ where
         self.arm(node);
     }
 
-    /// Sees to it that the host wakes exactly at its deadline. An earlier wake-up that is armed already will look again;
-    /// a later one finds nothing armed for its instant, and is ignored.
     fn arm(&mut self, node: u32) {
         let Some(host) = self.hosts.get_mut(node as usize) else { return };
-        if let Some(due) = host.machine.poll_timeout()
-            && due < host.armed
-        {
-            host.armed = due;
+        if let Some(due) = host.alarm.set(host.machine.poll_timeout()) {
             self.queue.push(due.max(self.now), Happening::Wake(node));
         }
     }
@@ -285,7 +278,7 @@ where
                 Output::Resume { link } => self.with(node, link, connection::End::resume),
                 Output::Query { query, question } => self.ask(node, query, question, observer),
                 Output::Event(event) => {
-                    self.digest.event(self.now, node, trace::REPORTED, 0);
+                    self.digest.event(self.now, node, digest::REPORTED, 0);
                     observer.event(self.now, node, event);
                 }
                 Output::Message { .. } | Output::Datagram { .. } => self.totals.unsupported += 1,

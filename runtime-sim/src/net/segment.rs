@@ -1,4 +1,4 @@
-//! What travels between the two ends of a connection.
+//! What travels between the two ends of a connection, and what a host says to its own end.
 
 use bytes::Bytes;
 use pleach_core::link::Cause;

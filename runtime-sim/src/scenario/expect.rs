@@ -5,13 +5,15 @@ use std::fmt;
 use serde::Deserialize;
 
 /// Where a figure must lie, both ends included.
-#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq)]
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq)]
 #[serde(try_from = "Ends")]
-pub struct Range {
-    /// At least this.
-    pub min: Option<f64>,
-    /// At most this.
-    pub max: Option<f64>,
+pub struct Range(Limits);
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Limits {
+    AtLeast(f64),
+    AtMost(f64),
+    Between(f64, f64),
 }
 
 /// A range as it is written.
@@ -22,21 +24,40 @@ struct Ends {
     max: Option<f64>,
 }
 
-impl TryFrom<Ends> for Range {
-    type Error = String;
-
-    /// Refuses what every figure would satisfy, or none.
-    fn try_from(Ends { min, max }: Ends) -> Result<Self, String> {
-        if min.is_none() && max.is_none() {
-            return Err("the bound has neither min nor max".to_owned());
-        }
+impl Range {
+    /// At least `min` and at most `max`.
+    ///
+    /// # Errors
+    /// Says why every figure would satisfy that, or none.
+    pub fn new(min: Option<f64>, max: Option<f64>) -> Result<Self, String> {
         if min.into_iter().chain(max).any(f64::is_nan) {
             return Err("min or max is not a number".to_owned());
         }
-        match min.zip(max) {
-            Some((min, max)) if min > max => Err(format!("min = {min} is above max = {max}")),
-            Some(_) | None => Ok(Self { min, max }),
+        Ok(Self(match (min, max) {
+            (None, None) => return Err("the bound has neither min nor max".to_owned()),
+            (Some(min), Some(max)) if min > max => return Err(format!("min = {min} is above max = {max}")),
+            (Some(min), Some(max)) => Limits::Between(min, max),
+            (Some(min), None) => Limits::AtLeast(min),
+            (None, Some(max)) => Limits::AtMost(max),
+        }))
+    }
+
+    /// Whether a figure lies there.
+    #[must_use]
+    pub fn contains(&self, found: f64) -> bool {
+        match self.0 {
+            Limits::AtLeast(min) => found >= min,
+            Limits::AtMost(max) => found <= max,
+            Limits::Between(min, max) => found >= min && found <= max,
         }
+    }
+}
+
+impl TryFrom<Ends> for Range {
+    type Error = String;
+
+    fn try_from(Ends { min, max }: Ends) -> Result<Self, String> {
+        Self::new(min, max)
     }
 }
 
@@ -62,12 +83,11 @@ impl fmt::Display for Miss {
 
 impl fmt::Display for Range {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self.min, self.max) {
-            (Some(min), Some(max)) if min == max => write!(f, "{min}"),
-            (Some(min), Some(max)) => write!(f, "{min} to {max}"),
-            (Some(min), None) => write!(f, "at least {min}"),
-            (None, Some(max)) => write!(f, "at most {max}"),
-            (None, None) => f.write_str("anything"),
+        match self.0 {
+            Limits::AtLeast(min) => write!(f, "at least {min}"),
+            Limits::AtMost(max) => write!(f, "at most {max}"),
+            Limits::Between(min, max) if min == max => write!(f, "{min}"),
+            Limits::Between(min, max) => write!(f, "{min} to {max}"),
         }
     }
 }
@@ -96,10 +116,7 @@ macro_rules! bounds {
                 $(if let Some(wanted) = self.$figure {
                     let $summary = summary;
                     let found: Option<f64> = $found;
-                    let inside = found.is_some_and(|found| {
-                        wanted.min.is_none_or(|min| found >= min) && wanted.max.is_none_or(|max| found <= max)
-                    });
-                    if !inside {
+                    if !found.is_some_and(|found| wanted.contains(found)) {
                         misses.push($crate::scenario::Miss { figure: stringify!($figure), found, wanted });
                     }
                 })*

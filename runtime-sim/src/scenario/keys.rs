@@ -27,8 +27,7 @@ pub(super) trait Keys: DeserializeOwned {
         }
         let table: toml::Table = toml::from_str(text).map_err(|error| invalid(error.to_string()))?;
         // One setting may need another that comes later: they are judged together.
-        Self::with(&table, settings)
-            .map_err(|cause| Self::blame(&table, settings).unwrap_or_else(|| invalid(cause)))
+        Self::with(&table, settings).map_err(|cause| Self::blame(&table, settings, cause))
     }
 
     /// The scenario that stands in `table`, with all of these settings.
@@ -42,8 +41,10 @@ pub(super) trait Keys: DeserializeOwned {
         Ok(scenario)
     }
 
-    /// The first of these settings that does not fit, even together with all those that do.
-    fn blame(table: &toml::Table, settings: &[String]) -> Option<ScenarioError> {
+    /// The first of these settings that does not fit, even together with all those that do. They do not fit all together,
+    /// for this `cause`.
+    fn blame(table: &toml::Table, settings: &[String], cause: String) -> ScenarioError {
+        let all = ScenarioError::BadSetting { setting: settings.join(" --set "), cause };
         // By their places, to be applied in their order.
         let mut fitting: BTreeMap<usize, &String> = BTreeMap::new();
         loop {
@@ -60,7 +61,7 @@ pub(super) trait Keys: DeserializeOwned {
                 }
             }
             if fitting.len() == before {
-                return refused;
+                return refused.unwrap_or(all);
             }
         }
     }
@@ -98,7 +99,8 @@ macro_rules! scenario {
             /// The kind of scenario. Default `broadcast`.
             #[serde(default)]
             pub workload: $crate::scenario::Workload,
-            /// What becomes of dials to nodes that are gone: `refused` or `silent`. Default `refused`.
+            /// What becomes of dials, bytes and ends that come to nodes that have crashed: `refused` or `silent`.
+            /// Default `refused`.
             #[serde(default)]
             pub dead_dials: $crate::net::DeadDials,
             /// Shortest delay of a link. Default 10.

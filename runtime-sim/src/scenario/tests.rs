@@ -134,10 +134,19 @@ fn settings_are_judged_together_in_any_order() {
         ["latency_min_ms=60", "latency_max_ms=80"],
         ["latency_max_ms=80", "latency_min_ms=60"],
         ["churn.polite_percent=100", "churn.every_ms=500"],
-        ["nodes=many", "nodes=20"],
     ] {
         parse(SMALL, &settings).unwrap_or_else(|error| panic!("{settings:?}: {error}"));
     }
+}
+
+#[test]
+fn the_last_of_two_settings_of_one_key_counts() {
+    for (settings, nodes) in
+        [(["nodes=20", "nodes=30"], 30), (["nodes=30", "nodes=20"], 20), (["nodes=many", "nodes=20"], 20)]
+    {
+        assert_eq!(parse(SMALL, &settings).unwrap().nodes, nodes, "{settings:?}");
+    }
+    assert!(refused(SMALL, &["nodes=20", "nodes=many"]).contains("--set nodes=many:"));
 }
 
 #[test]
@@ -163,14 +172,15 @@ fn an_unknown_name_and_an_unreadable_file() {
 fn expectations_follow_the_kind_of_run() {
     let count = |settings: &[&str]| {
         let bounds = load("mass-kill", settings).expectations();
-        let early = bounds.iter().find_map(|bounds| bounds.reliability_11_20).and_then(|range| range.min);
-        let late = bounds.iter().find_map(|bounds| bounds.reliability_51_60).and_then(|range| range.min);
+        let early = bounds.iter().find_map(|bounds| bounds.reliability_11_20);
+        let late = bounds.iter().find_map(|bounds| bounds.reliability_51_60);
         (early, late)
     };
-    assert_eq!(count(&["kill=30%"]), (Some(1.0), None));
-    assert_eq!(count(&["kill=80%"]), (Some(1.0), None));
-    assert_eq!(count(&["kill=90%"]), (None, Some(0.95)));
-    assert_eq!(count(&["kill=0.95"]), (None, Some(0.8)));
+    let at_least = |min| Range::new(Some(min), None).ok();
+    assert_eq!(count(&["kill=30%"]), (at_least(1.0), None));
+    assert_eq!(count(&["kill=80%"]), (at_least(1.0), None));
+    assert_eq!(count(&["kill=90%"]), (None, at_least(0.95)));
+    assert_eq!(count(&["kill=0.95"]), (None, at_least(0.8)));
     assert_eq!(count(&["kill=0.99"]), (None, None));
     let stable = load("stable", &[]);
     let many = load("stable", &["sources=many"]);
@@ -235,11 +245,12 @@ fn what_is_expected_of_a_relay_follows_its_conduct() {
             panic!("it is of another kind")
         };
         let all = scenario.expectations();
-        let failed = all.iter().find_map(|bounds| bounds.undisturbed_failed).and_then(|range| range.max);
-        let most = all.iter().find_map(|bounds| bounds.transfers_complete).and_then(|range| range.max);
-        (failed, most)
+        let failed = all.iter().find_map(|bounds| bounds.undisturbed_failed);
+        let complete = all.iter().find_map(|bounds| bounds.transfers_complete);
+        (failed, complete)
     };
-    assert_eq!(bounds(&[]), (Some(0.0), None));
-    assert_eq!(bounds(&["relay=lying"]), (None, Some(0.0)));
+    let none = Range::new(None, Some(0.0)).ok();
+    assert_eq!(bounds(&[]), (none, None));
+    assert_eq!(bounds(&["relay=lying"]), (None, none));
     assert_eq!(bounds(&["relay_crash=true"]), (None, None));
 }

@@ -78,7 +78,7 @@ fn times_hops_views_and_costs() {
 #[test]
 fn bounds_are_checked_and_what_cannot_be_measured_misses() {
     let summary = summary(true, true);
-    let range = |min, max| Some(Range { min, max });
+    let range = |min, max| Some(Range::new(min, max).unwrap());
     let bounds = Bounds {
         reliability: range(Some(1.0), None),
         components: range(Some(1.0), Some(1.0)),
@@ -112,7 +112,7 @@ fn one_lost(lost: u32) -> Summary {
 #[test]
 fn after_a_mass_kill_no_late_message_may_be_lost() {
     let is_missed = |kill: &str, lost: u32| {
-        let (_, text) = crate::scenario::BUILT_IN[2];
+        let (_, text) = crate::scenario::BUILT_IN.into_iter().find(|(name, _)| *name == "mass-kill").unwrap();
         let scenario = Broadcast::parse("mass-kill.toml", text, &[format!("kill={kill}")]).unwrap();
         !scenario.misses(&one_lost(lost)).is_empty()
     };

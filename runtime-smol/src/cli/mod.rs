@@ -111,7 +111,8 @@ pub(crate) fn main() -> ExitCode {
     exit.into()
 }
 
-/// Says why no command runs: help or the version was asked for, or the command line is wrong.
+/// Says why no command runs: help or the version was asked for, or the command line is wrong. `pleach-sim` has the same
+/// in `command/mod.rs`: the two programs share no crate that knows of command lines.
 fn not_run(error: &clap::Error) -> Exit {
     // A closed pipe is none of our business.
     let _ = error.print();

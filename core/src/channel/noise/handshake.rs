@@ -9,7 +9,7 @@ use x25519_dalek::{PublicKey as Point, StaticSecret};
 use zeroize::Zeroizing;
 
 use super::symmetric::SymmetricState;
-use super::{HANDSHAKE_MESSAGE_MAX, NoiseError, Opener, Payload, Sealer, StaticKey, TAG, key_pair};
+use super::{HANDSHAKE_MESSAGE_MAX, KEY, NoiseError, Opener, Payload, Sealer, StaticKey, TAG, key_pair};
 use crate::link::Role;
 
 /// What the next message is.
@@ -74,7 +74,7 @@ impl Handshake {
     /// The longest next message of the peer that can be one, in bytes: the first is an ephemeral key and nothing else.
     #[must_use]
     pub const fn message_max(&self) -> usize {
-        if self.messages == 0 { 32 } else { HANDSHAKE_MESSAGE_MAX }
+        if self.messages == 0 { KEY } else { HANDSHAKE_MESSAGE_MAX }
     }
 
     /// Writes our next message, with our payload in it where the pattern allows one; length prefix included.
@@ -173,7 +173,7 @@ impl Handshake {
     }
 
     fn take_ephemeral(&mut self, message: &mut BytesMut) -> Result<(), NoiseError> {
-        let key = *message.first_chunk::<32>().ok_or(NoiseError::BadLength)?;
+        let key = *message.first_chunk::<KEY>().ok_or(NoiseError::BadLength)?;
         let _ = message.split_to(key.len());
         self.symmetric.mix_hash(&key);
         self.remote_ephemeral = Some(Point::from(key));
@@ -181,7 +181,7 @@ impl Handshake {
     }
 
     fn take_static(&mut self, message: &mut BytesMut) -> Result<(), NoiseError> {
-        let sealed = 32usize.saturating_add(TAG);
+        let sealed = KEY.saturating_add(TAG);
         if message.len() < sealed {
             return Err(NoiseError::BadLength);
         }

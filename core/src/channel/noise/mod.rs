@@ -39,6 +39,8 @@ pub const MESSAGE_MAX: usize = 65535;
 /// The longest message of a handshake that is read, in bytes: a peer that has not proven who it is makes us keep no more
 /// (T-16). Keys, signature and a few extensions take a few hundred.
 pub const HANDSHAKE_MESSAGE_MAX: usize = 3072;
+/// Bytes of a public key.
+const KEY: usize = 32;
 /// Bytes of an authentication tag.
 const TAG: usize = 16;
 
@@ -51,7 +53,7 @@ pub enum NoiseError {
     BadTag,
     /// A key agreement gave zero: the peer sent a point of small order.
     ZeroSecret,
-    /// The first message carries a payload.
+    /// The first message carries a payload (a channel refuses it earlier, as [`Self::BadLength`]).
     UnexpectedPayload,
     /// The payload is malformed.
     BadPayload(PayloadError),

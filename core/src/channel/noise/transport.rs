@@ -17,7 +17,7 @@ const RESERVE_AHEAD: usize = 4096;
 /// Cuts the stream into Noise messages: `u16 big endian length || message`.
 ///
 /// Unlike [`crate::wire::frame::Deframer`] it gathers each message in a buffer of its own, so that it can be decrypted
-/// in place: the one copy of this direction.
+/// in place. (A session copies small pieces once more: T-17.)
 #[derive(Debug, Default)]
 pub struct Frames {
     first_byte: Option<u8>,

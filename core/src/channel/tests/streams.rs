@@ -260,6 +260,7 @@ fn t12_data_alone_pauses_nothing_whatever_the_limits() {
         }
         for side in [DIALLER, LISTENER] {
             assert!(!pair.sides[side].said.contains(&Output::Pause), "{send_ahead} and {control_ahead}");
+            assert!(!pair.received(side, stream).is_empty(), "{send_ahead} and {control_ahead}: data flows");
         }
     }
 }

@@ -27,7 +27,8 @@ pub struct Config {
     pub answers_max: usize,
     /// Pings of distinct values whose answer waits for room. More are not answered. Default 8.
     pub pongs_max: usize,
-    /// Frames in a row that have no effect: no payload, credit, opening, end, question or answer. One more closes the connection. Default 1000.
+    /// Frames in a row that have no effect: no payload, credit, opening, end, question or answer. One more closes the
+    /// connection. Default 1000.
     pub empty_frames_max: u32,
 }
 

@@ -41,10 +41,12 @@ pub struct Multiplexer {
     next_id: Option<u32>,
     /// The highest id that the peer has opened.
     peer_last: u32,
+    /// Streams of the peer that we have not acknowledged.
     unacknowledged: usize,
-    /// Streams of ours that the peer has not been told of. All up to `tell` are to be told, in the order of their ids.
+    /// Streams of ours that the peer has not been told of. All up to `tell_up_to` are to be told, in the order
+    /// of their ids.
     untold: BTreeSet<u32>,
-    tell: u32,
+    tell_up_to: u32,
     /// Streams of ours that it was told of and has not answered.
     unanswered: usize,
     /// Streams that the peer knows and that have a data frame to send, and the one that was served last.
@@ -89,7 +91,7 @@ impl Multiplexer {
             peer_last: 0,
             unacknowledged: 0,
             untold: BTreeSet::new(),
-            tell: 0,
+            tell_up_to: 0,
             unanswered: 0,
             ready: BTreeSet::new(),
             served: 0,
@@ -249,8 +251,8 @@ impl Multiplexer {
     #[must_use]
     pub fn sendable(&self, limit: usize) -> usize {
         let mut sum = 0usize;
-        let told = self.untold.range(..=self.tell).take(self.tellable());
-        for stream in told.chain(&self.ready).filter_map(|id| self.streams.get(id)) {
+        let to_tell = self.untold.range(..=self.tell_up_to).take(self.room_to_tell());
+        for stream in to_tell.chain(&self.ready).filter_map(|id| self.streams.get(id)) {
             sum = sum.saturating_add(stream.sendable()).saturating_add(HEADER_LENGTH);
             if sum >= limit {
                 return limit;
@@ -306,7 +308,8 @@ impl Multiplexer {
         }
     }
 
-    /// Whether the peer cannot know of such a stream.
+    /// Whether the peer cannot know of such a stream. One of ours that vanished untold is not told apart from one that
+    /// ended.
     fn was_never_open(&self, id: u32) -> bool {
         if self.is_ours(id) {
             self.untold.contains(&id) || self.next_id.is_some_and(|next| id >= next)
@@ -319,7 +322,7 @@ impl Multiplexer {
         let ready = self.streams.get(&id).is_some_and(Stream::is_ready);
         if self.untold.contains(&id) {
             if ready {
-                self.tell = self.tell.max(id);
+                self.tell_up_to = self.tell_up_to.max(id);
             }
         } else if ready {
             self.ready.insert(id);
@@ -329,13 +332,13 @@ impl Multiplexer {
     }
 
     /// How many more streams the peer may be told of now: beyond that it would refuse them.
-    fn tellable(&self) -> usize {
+    fn room_to_tell(&self) -> usize {
         self.config.unacknowledged_max.max(1).saturating_sub(self.unanswered)
     }
 
     /// The next stream to open: the lowest, since an id that is not higher than all before breaks the protocol.
     fn next_to_tell(&self) -> Option<u32> {
-        self.untold.first().copied().filter(|id| *id <= self.tell && self.tellable() > 0)
+        self.untold.first().copied().filter(|id| *id <= self.tell_up_to && self.room_to_tell() > 0)
     }
 
     /// The next stream that is served.

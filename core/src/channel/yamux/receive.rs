@@ -47,9 +47,9 @@ impl Multiplexer {
         match (header.kind, header.stream) {
             (Kind::Ping, 0) => Ok(self.on_ping(header)),
             (Kind::GoAway, 0) => {
-                let again = self.is_told_goodbye(header);
+                let again = self.repeats_goodbye(header);
                 self.gone_away = true;
-                Ok(Some(Event::GoneAway(GoAway::of(header.length))).filter(|_| !again))
+                Ok((!again).then_some(Event::GoneAway(GoAway::of(header.length))))
             }
             (Kind::Ping | Kind::GoAway, _) | (Kind::Data | Kind::WindowUpdate, 0) => {
                 Err(YamuxError::BadStream)
@@ -62,23 +62,28 @@ impl Multiplexer {
     }
 
     /// Whether a frame changes nothing: no payload, credit, answer or end that is new. A question is something, and so is
-    /// an opening, even where it is refused: these have limits of their own.
+    /// an opening, even where it is refused: these have limits of their own. So is payload for a stream that is no more:
+    /// a whole window of it may have been on its way.
     fn does_nothing(&self, header: Header) -> bool {
         let has = |flags| header.flags.contains(flags);
         match header.kind {
             Kind::Ping if has(Flags::SYN) => false,
             Kind::Ping => !has(Flags::ACK) || self.ping != Some(header.length),
-            Kind::GoAway => self.is_told_goodbye(header),
-            Kind::Data | Kind::WindowUpdate if has(Flags::SYN) || header.length > 0 => false,
-            Kind::Data | Kind::WindowUpdate => self.streams.get(&header.stream).is_none_or(|stream| {
-                let ends = has(Flags::FIN) && !stream.is_peer_finished();
-                !has(Flags::RST) && !ends && !stream.is_unanswered()
-            }),
+            Kind::GoAway => self.repeats_goodbye(header),
+            Kind::Data | Kind::WindowUpdate if has(Flags::SYN) => false,
+            Kind::Data if header.length > 0 && !has(Flags::RST) => false,
+            Kind::Data | Kind::WindowUpdate => {
+                let told = self.streams.get(&header.stream).filter(|_| !self.was_never_open(header.stream));
+                told.is_none_or(|stream| {
+                    let ends = has(Flags::RST) || has(Flags::FIN) && !stream.is_peer_finished();
+                    header.length == 0 && !ends && !stream.is_unanswered()
+                })
+            }
         }
     }
 
     /// Whether this says goodbye in peace once more.
-    fn is_told_goodbye(&self, header: Header) -> bool {
+    fn repeats_goodbye(&self, header: Header) -> bool {
         self.gone_away && GoAway::of(header.length) == GoAway::Normal
     }
 

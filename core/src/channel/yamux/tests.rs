@@ -439,6 +439,9 @@ fn t7_frames_without_effect_are_bounded_whatever_they_are() {
         ("acknowledged again", data(Flags::ACK, 1, b"")),
         ("finished again", data(Flags::FIN, 3, b"")),
         ("reset of one that is no more", update(Flags::RST, 5, 0)),
+        ("reset of one that is no more, with credit", update(Flags::RST, 5, 1)),
+        ("reset of one that it was not told of", update(Flags::RST, 2, 0)),
+        ("credit for one that is no more", update(Flags::NONE, 5, 1)),
         ("reset of one that never was", data(Flags::RST, 99, b"")),
         ("end of one that is no more", update(Flags::FIN, 5, 0)),
         ("an answer to no ping", header(Kind::Ping, Flags::ACK, 0, 7)),
@@ -452,17 +455,20 @@ fn t7_frames_without_effect_are_bounded_whatever_they_are() {
         header(Kind::GoAway, Flags::NONE, 0, 0),
         update(Flags::RST, 5, 0),
     ];
-    for (what, frame) in &cases {
+    let begun = || {
         let mut mux = listener();
+        mux.open(Bytes::from_static(b"untold")).unwrap();
         feed(&mut mux, &before.concat()).unwrap();
+        mux
+    };
+    for (what, frame) in &cases {
+        let mut mux = begun();
         assert_eq!(feed(&mut mux, &frame.repeat(1000)), Ok(vec![]), "{what}");
         assert_eq!(feed(&mut mux, frame), Err(YamuxError::TooManyEmptyFrames), "{what}");
     }
     // They count together.
-    let mut mux = listener();
-    feed(&mut mux, &before.concat()).unwrap();
     let all: Vec<u8> = cases.iter().flat_map(|(_, frame)| frame.clone()).collect();
-    assert_eq!(feed(&mut mux, &all.repeat(101)), Err(YamuxError::TooManyEmptyFrames));
+    assert_eq!(feed(&mut begun(), &all.repeat(101)), Err(YamuxError::TooManyEmptyFrames));
 }
 
 #[test]
@@ -470,10 +476,11 @@ fn t7_frames_with_an_effect_end_the_row() {
     let nothing = data(Flags::NONE, 1, b"").repeat(1000);
     let cases = [
         ("payload", data(Flags::NONE, 1, b"x")),
+        ("late payload", data(Flags::NONE, 7, b"x")),
         ("credit", update(Flags::NONE, 1, 1)),
         ("end", data(Flags::FIN, 1, b"")),
         ("reset", update(Flags::RST, 3, 0)),
-        ("open", update(Flags::SYN, 5, 0)),
+        ("open", update(Flags::SYN, 9, 0)),
         ("acknowledgement", update(Flags::ACK, 2, 0)),
         ("question", header(Kind::Ping, Flags::SYN, 0, 1)),
         ("answer", header(Kind::Ping, Flags::ACK, 0, 9)),
@@ -481,7 +488,9 @@ fn t7_frames_with_an_effect_end_the_row() {
     ];
     for (what, frame) in cases {
         let mut mux = listener();
-        feed(&mut mux, &[update(Flags::SYN, 1, 0), update(Flags::SYN, 3, 0)].concat()).unwrap();
+        let before = [update(Flags::SYN, 1, 0), update(Flags::SYN, 3, 0), update(Flags::SYN, 7, 0)];
+        feed(&mut mux, &before.concat()).unwrap();
+        mux.reset(7);
         mux.open(Bytes::from_static(b"first")).unwrap();
         mux.ping(9);
         pulled(&mut mux);

@@ -1,18 +1,11 @@
 //! The figures of file transfers through a relay of Bob's.
 
-use serde_json::{Value, json};
-
 use super::{Row, count};
 use pleach_sim::bob::Summary;
 
 /// All figures.
 pub(super) fn rows(summary: &Summary) -> Vec<Row> {
     [people_rows(summary), relay_rows(summary), check_rows(summary)].concat()
-}
-
-/// Each pair, as a JSON line.
-pub(super) fn details(summary: &Summary) -> Vec<Value> {
-    summary.transfers.iter().map(|transfer| json!(transfer)).collect()
 }
 
 /// The main figures, on one line.

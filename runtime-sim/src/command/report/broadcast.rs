@@ -1,7 +1,5 @@
 //! The figures of broadcasts.
 
-use serde_json::{Value, json};
-
 use super::{Row, count};
 use pleach_sim::summary::Summary;
 
@@ -10,17 +8,16 @@ pub(super) fn rows(summary: &Summary) -> Vec<Row> {
     [overlay_rows(summary), broadcast_rows(summary), cost_rows(summary)].concat()
 }
 
-/// Each broadcast, as a JSON line.
-pub(super) fn details(summary: &Summary) -> Vec<Value> {
-    summary.rounds.iter().map(|round| json!(round)).collect()
-}
-
 /// The main figures, on one line.
 pub(super) fn line(summary: &Summary) -> String {
-    let late = match (summary.reliability_11_20, summary.reliability_51_60) {
-        (Some(early), Some(late)) => format!("  11..20 {early:.6}  51..60 {late:.6}"),
-        _ => String::new(),
-    };
+    let late: String = [
+        ("from 11", summary.reliability_from_11),
+        ("11..20", summary.reliability_11_20),
+        ("51..60", summary.reliability_51_60),
+    ]
+    .into_iter()
+    .filter_map(|(which, reliability)| Some(format!("  {which} {:.6}", reliability?)))
+    .collect();
     let redundancy = summary.rmr_last10.map_or_else(|| "-".to_owned(), |rmr| format!("{rmr:.4}"));
     format!(
         "reliability {:.6}{late}  components {:>3}  asymmetric {:>3}  active {:>2}..{:<2}  rmr {redundancy:>7}  \

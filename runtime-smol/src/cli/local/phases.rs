@@ -1,4 +1,4 @@
-//! The course of a run: form, publish, kill, heal, publish again. Every phase has a deadline.
+//! The course of a run: form, publish, kill, heal, publish again, and let links settle. Every wait has a deadline.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -86,6 +86,7 @@ impl Controller {
             self.kill(kill, freeze, seed).await?;
         }
         self.publish("publish-again", Era::AfterHealing).await?;
+        // A network that is never whole is no failure: the figures of the report show it.
         self.until(SETTLE_TIMEOUT, |controller| controller.network.topology().is_whole()).await?;
         Ok(())
     }

@@ -46,7 +46,7 @@ fn overlay(message: &Overlay<u32>, digest: &mut Digest) {
             digest.word(optional(*epoch));
         }
         Overlay::Disconnect { alive, epoch, backoff_s } => {
-            digest.word(pair(u32::from(*alive), backoff_s.map_or(u32::MAX, |seconds| seconds)));
+            digest.word(pair(u32::from(*alive), backoff_s.unwrap_or(u32::MAX)));
             digest.word(optional(*epoch));
         }
         Overlay::Shuffle { ttl, origin, nodes, nonce } => {
@@ -88,7 +88,7 @@ const fn pair(one: u32, other: u32) -> u64 {
 
 /// Nothing is told from every number but the greatest.
 fn optional(number: Option<u64>) -> u64 {
-    number.map_or(u64::MAX, |number| number)
+    number.unwrap_or(u64::MAX)
 }
 
 fn head(id: &Id) -> u64 {

@@ -14,7 +14,6 @@ const COMMAND: u8 = 35;
 const LISTENING: u8 = 36;
 const LISTEN_FAILED: u8 = 37;
 const ANSWER: u8 = 38;
-const LINK: u8 = 39;
 
 /// Adds an input that its host's own driver made. Of commands, and of answers of the network's own kind, it is only said
 /// that they came: what they say shows in what the machine does.
@@ -24,14 +23,16 @@ pub(super) fn input<C, A>(digest: &mut Digest, at: Instant, node: u32, input: &I
         Input::Listening { listener, local: _ } => (LISTENING, listener.0.into()),
         Input::ListenFailed { listener, cause: _ } => (LISTEN_FAILED, listener.0.into()),
         Input::Answer { query, answer: _ } => (ANSWER, query.0),
-        // These come by segments, which are in the digest already.
-        Input::Opened { link, .. }
-        | Input::Received { link, .. }
-        | Input::Message { link, .. }
-        | Input::Written { link, .. }
-        | Input::Finished { link }
-        | Input::Closed { link, .. } => (LINK, link.0),
-        Input::Datagram { .. } | Input::AddressesChanged => (LINK, 0),
+        // Never queued: what links have to say comes by segments, which are in the digest already, and the rest this
+        // driver does not make.
+        Input::Opened { .. }
+        | Input::Received { .. }
+        | Input::Message { .. }
+        | Input::Written { .. }
+        | Input::Finished { .. }
+        | Input::Closed { .. }
+        | Input::Datagram { .. }
+        | Input::AddressesChanged => return,
     };
     digest.event(at, node, kind, detail);
     if let Input::Answer { query: _, answer: told } = input {
