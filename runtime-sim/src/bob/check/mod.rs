@@ -90,6 +90,8 @@ pub(super) struct Checks {
     hall: Hall,
     /// Who is at the other end of each link of the relay, and what its address is.
     peers: BTreeMap<LinkId, (u32, SocketAddr)>,
+    /// Which host had which uid last. What it has said may arrive when it is gone.
+    hosts: BTreeMap<u16, u32>,
     rooms: Rooms,
     secrets: Secrets,
     keys: u64,
@@ -112,6 +114,7 @@ impl Checks {
             people: BTreeMap::new(),
             hall: Hall::default(),
             peers: BTreeMap::new(),
+            hosts: BTreeMap::new(),
             rooms: Rooms::default(),
             secrets: Secrets::default(),
             keys: 0,
@@ -155,6 +158,10 @@ impl Checks {
         match report {
             Report::Relay(relay::Event::Registered { uid, role, identity }) => {
                 self.hall.registered(uid.0, *role == relay::Role::Server, identity.as_bytes());
+                let link = self.hall.link_of(uid.0);
+                if let Some((host, _)) = link.and_then(|link| self.peers.get(&link)) {
+                    self.hosts.insert(uid.0, *host);
+                }
             }
             Report::Relay(relay::Event::Departed { uid, .. }) => self.hall.departed(uid.0),
             Report::Relay(_)
@@ -222,12 +229,13 @@ impl Checks {
             return;
         }
         let Some((hall, transcript)) = self.senders.get_mut(&node) else { return };
+        let is_honest = |uid| self.hosts.get(&uid).is_some_and(|host| self.people.contains_key(host));
         match *traffic {
             Traffic::Received { link, bytes } if link == *hall => {
                 for packet in transcript.received(bytes) {
                     let client = if packet.kind == 0x09 { packet.uid_at(0) } else { Some(packet.uid) };
                     match packet.kind {
-                        0x07 => {
+                        0x07 if is_honest(packet.uid) => {
                             let host = host(packet.name().unwrap_or_default());
                             self.at_sender.asked(at, node, packet.uid, host);
                         }

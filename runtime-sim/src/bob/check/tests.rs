@@ -6,6 +6,7 @@ use super::*;
 use bytes::Bytes;
 use pleach_core::bob::packet::Uid;
 use pleach_core::bob::{Compression, Identity};
+use pleach_core::link::ListenerId;
 
 fn checks() -> Checks {
     Checks::new(&relay::Guessing::default(), &server::Guesses::default(), Duration::ZERO)
@@ -27,7 +28,23 @@ fn opened(link: u64, listener: ListenerId, remote: &str, peer: u32) -> Traffic<'
     Traffic::Opened { link: LinkId(link), via, remote: remote.parse().unwrap(), peer }
 }
 
-use pleach_core::link::ListenerId;
+fn dialled(link: u64) -> Traffic<'static> {
+    Traffic::Opened { link: LinkId(link), via: Via::Dialled, remote: HANDSHAKE, peer: RELAY }
+}
+
+/// A host comes to the relay, over a link and with a uid of its own number.
+fn registers(checks: &mut Checks, host: u16, role: relay::Role, remote: &str) {
+    let link = u64::from(host);
+    checks.traffic(Instant::ORIGIN, RELAY, &opened(link, HANDSHAKE_LISTENER, remote, u32::from(host)));
+    let hello = match role {
+        relay::Role::Client => b"000001".to_vec(),
+        relay::Role::Server => [b"000000".as_slice(), &[0; 34]].concat(),
+    };
+    let hello = Bytes::from(hello);
+    checks.traffic(Instant::ORIGIN, RELAY, &Traffic::Received { link: LinkId(link), bytes: &hello });
+    let (uid, identity) = (Uid(host), Identity::of(remote.parse().unwrap()));
+    checks.report(&Report::Relay(relay::Event::Registered { uid, role, identity }));
+}
 
 fn client() -> Person {
     let part = Part::Receives { right: true, refuses: 0, thinks: Duration::ZERO, pause: None };
@@ -61,21 +78,8 @@ fn a_packet_that_is_delivered_to_another_is_noticed() {
         let mut checks = checks();
         checks.joins(2, client());
         for (link, remote) in [(1, "10.0.1.1:1"), (2, "10.0.2.1:2"), (3, "10.0.3.1:3")] {
-            checks.traffic(
-                Instant::ORIGIN,
-                RELAY,
-                &opened(link, HANDSHAKE_LISTENER, remote, u32::try_from(link).unwrap()),
-            );
-            let (role, hello) = if link == 2 {
-                (relay::Role::Client, b"000001".to_vec())
-            } else {
-                (relay::Role::Server, [b"000000".as_slice(), &[0; 34]].concat())
-            };
-            let hello = Bytes::from(hello);
-            checks.traffic(Instant::ORIGIN, RELAY, &Traffic::Received { link: LinkId(link), bytes: &hello });
-            let identity = Identity::of(remote.parse().unwrap());
-            let uid = Uid(u16::try_from(link).unwrap());
-            checks.report(&Report::Relay(relay::Event::Registered { uid, role, identity }));
+            let role = if link == 2 { relay::Role::Client } else { relay::Role::Server };
+            registers(&mut checks, link, role, remote);
         }
         let said = Bytes::from([b"000107".as_slice(), &[5; 32], b"10.0.2.1:2\0"].concat());
         checks.traffic(Instant::ORIGIN, RELAY, &Traffic::Received { link: LinkId(2), bytes: &said });
@@ -84,6 +88,27 @@ fn a_packet_that_is_delivered_to_another_is_noticed() {
         let (checked, broken) = checks.finish(0, &[]);
         assert_eq!(broken.is_empty(), is_fine, "{broken:?}");
         assert_eq!((checked.packets, checked.uids, checked.waits), (1, 3, u64::from(is_fine)));
+    }
+}
+
+/// A sender on host 1 hears from a client on host 2, which is honest or not, and answers when it does.
+#[test]
+fn nobody_honest_may_wait_for_a_sender_and_others_may() {
+    let at = |ms: u64| Instant::from_micros(ms * 1000);
+    for (is_honest, answered, is_fine) in [(true, 1, true), (true, 3, false), (false, 3, true)] {
+        let mut checks = checks();
+        checks.joins(1, Person { part: Part::Sends, ..client() });
+        if is_honest {
+            checks.joins(2, client());
+        }
+        registers(&mut checks, 2, relay::Role::Client, "10.0.2.1:2");
+        checks.traffic(at(0), 1, &dialled(7));
+        let asks = Bytes::from([b"000207".as_slice(), &[5; 32], b"10.0.2.1:2\0"].concat());
+        checks.traffic(at(0), 1, &Traffic::Received { link: LinkId(7), bytes: &asks });
+        let answer = Bytes::from([b"000206".as_slice(), &[6; 96]].concat());
+        checks.traffic(at(answered), 1, &Traffic::Sent { link: LinkId(7), bytes: &answer });
+        let (checked, broken) = checks.finish(0, &[]);
+        assert_eq!((checked.waits, broken.is_empty()), (u64::from(is_honest), is_fine), "{broken:?}");
     }
 }
 
