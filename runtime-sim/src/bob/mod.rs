@@ -134,8 +134,9 @@ enum Doom {
 impl<'a> Drive<'a> {
     fn new(scenario: &'a BobRelay, seed: u64, plan: &'a Plan, config: relay::Config) -> Self {
         let mut net = Net::new(seed, scenario.latency(seed), scenario.dead_dials);
-        let checks =
-            Checks::new(&config.guessing, &server::Guesses::default(), scenario.latency_max() * LEGS);
+        let under_way = scenario.latency_max() * LEGS;
+        let patience = people::answer_timeout(scenario);
+        let checks = Checks::new(&config.guessing, &server::Guesses::default(), under_way, patience);
         let relay = Relay::new(config);
         let relay = match scenario.relay {
             Conduct::Honest => Actor::Relay(Box::new(relay)),
@@ -240,6 +241,9 @@ impl<'a> Drive<'a> {
 
     fn stop(&mut self, host: usize, how: Stop) {
         self.net.stop(node_of(host), how);
+        if how == Stop::Freeze {
+            self.ears.checks.freezes(node_of(host));
+        }
         let Some(Some(fate)) = self.ears.fates.get_mut(host) else { return };
         // Who has ended already is not disturbed.
         if fate.ended.is_none() {

@@ -28,6 +28,11 @@ const fn relay(scenario: &BobRelay) -> peer::RelayAccess {
     relay
 }
 
+/// How long people wait for an answer.
+pub(super) fn answer_timeout(scenario: &BobRelay) -> Duration {
+    relay(scenario).answer_timeout
+}
+
 /// After how long a person must have ended, whatever happens: each step's deadline once, and the transfer at the pace of
 /// its receiver.
 pub(super) fn patience(scenario: &BobRelay, part: Part, size: usize) -> Duration {

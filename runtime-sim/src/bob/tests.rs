@@ -110,6 +110,18 @@ fn a_relay_that_freezes_is_not_taken_for_one_that_makes_people_wait() {
     assert!(good(&settings, 0).checked.waits > 0);
 }
 
+/// People behind one address whose handshakes last until a sender gives them up: they froze, or have met somebody else
+/// and the relay does not say so. Those who wait behind them wait for long, and for no guesses.
+#[test]
+fn silent_neighbours_are_not_taken_for_guesses_of_others() {
+    let crowd =
+        ["hostile=0", "pairs=10", "shared_address=100%", "wrong_first=100%", "refuse_first=0", "rivals=0"];
+    for (faults, seed) in [("faults=0", 24), ("faults=100%", 22)] {
+        let settings: Vec<_> = crowd.into_iter().chain([faults]).collect();
+        assert!(good(&settings, seed).checked.waits > 0);
+    }
+}
+
 /// Planted: a relay that lets clients use the names of others. Hostile ones then make honest ones wait at the senders,
 /// who count failures by name, and the check notices.
 #[test]

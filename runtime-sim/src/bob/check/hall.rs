@@ -136,6 +136,11 @@ impl Hall {
         self.uids.insert(uid, *link);
     }
 
+    /// Who has that uid.
+    pub(super) fn link_of(&self, uid: u16) -> Option<LinkId> {
+        self.uids.get(&uid).copied()
+    }
+
     /// The relay reports that a peer is registered no more.
     pub(super) fn departed(&mut self, uid: u16) {
         if let Some(line) = self.uids.remove(&uid).and_then(|link| self.links.get_mut(&link)) {

@@ -29,7 +29,7 @@ use hall::{Hall, Passage};
 use keys::Transcript;
 use rooms::Rooms;
 use secrets::Secrets;
-use waits::Waits;
+use waits::{Rules, Waits};
 
 /// How often each check had something to check.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize)]
@@ -90,6 +90,8 @@ pub(super) struct Checks {
     hall: Hall,
     /// Who is at the other end of each link of the relay, and what its address is.
     peers: BTreeMap<LinkId, (u32, SocketAddr)>,
+    /// Which host had which uid last. What it has said may arrive when it is gone.
+    hosts: BTreeMap<u16, u32>,
     rooms: Rooms,
     secrets: Secrets,
     keys: u64,
@@ -102,21 +104,40 @@ pub(super) struct Checks {
 }
 
 impl Checks {
-    /// With the pauses that the relay and the senders have configured. A handshake is under way for at most so long.
-    pub(super) fn new(relay: &relay::Guessing, sender: &server::Guesses, under_way: Duration) -> Self {
-        // A sender answers many in turn, a microsecond apart.
-        let turns = Duration::from_millis(1);
-        let at_relay = (relay.pause, relay.pause_max);
-        let at_sender = (sender.delay, sender.delay_max);
+    /// With the pauses that the relay and the senders have configured. A handshake is under way for at most so long, or
+    /// until the sender's patience with it ends.
+    pub(super) fn new(
+        relay: &relay::Guessing,
+        sender: &server::Guesses,
+        under_way: Duration,
+        patience: Duration,
+    ) -> Self {
+        // Only what has failed counts at the relay, and it gives nobody up.
+        let at_relay = Rules {
+            slack: Duration::ZERO,
+            under_way: Duration::ZERO,
+            given_up: Duration::ZERO,
+            pause: relay.pause,
+            pause_max: relay.pause_max,
+        };
+        let at_sender = Rules {
+            // A sender answers many in turn, a microsecond apart.
+            slack: Duration::from_millis(1),
+            under_way,
+            given_up: patience,
+            pause: sender.delay,
+            pause_max: sender.delay_max,
+        };
         Self {
             people: BTreeMap::new(),
             hall: Hall::default(),
             peers: BTreeMap::new(),
+            hosts: BTreeMap::new(),
             rooms: Rooms::default(),
             secrets: Secrets::default(),
             keys: 0,
-            at_relay: Waits::new("a handshake at the relay", Duration::ZERO, under_way, at_relay),
-            at_sender: Waits::new("a handshake at a sender", turns, under_way, at_sender),
+            at_relay: Waits::new("a handshake at the relay", at_relay),
+            at_sender: Waits::new("a handshake at a sender", at_sender),
             senders: BTreeMap::new(),
         }
     }
@@ -150,13 +171,29 @@ impl Checks {
         self.at_sender.over();
     }
 
+    /// Somebody's host freezes: who waits for an end of its handshakes is not told of it.
+    pub(super) fn freezes(&mut self, node: u32) {
+        let uids = self.hosts.iter().filter(|(_, host)| **host == node).map(|(uid, _)| *uid);
+        uids.for_each(|uid| self.at_sender.falls_silent(uid));
+    }
+
     /// The relay reports something.
     pub(super) fn report(&mut self, report: &Report) {
         match report {
             Report::Relay(relay::Event::Registered { uid, role, identity }) => {
                 self.hall.registered(uid.0, *role == relay::Role::Server, identity.as_bytes());
+                let link = self.hall.link_of(uid.0);
+                if let Some((host, _)) = link.and_then(|link| self.peers.get(&link)) {
+                    self.hosts.insert(uid.0, *host);
+                }
             }
-            Report::Relay(relay::Event::Departed { uid, .. }) => self.hall.departed(uid.0),
+            Report::Relay(relay::Event::Departed { uid, why }) => {
+                self.hall.departed(uid.0);
+                if *why == relay::Departure::Paired {
+                    // The others are not told of it (6.5).
+                    self.at_sender.falls_silent(uid.0);
+                }
+            }
             Report::Relay(_)
             | Report::Sender(_)
             | Report::Receiver(_)
@@ -222,16 +259,21 @@ impl Checks {
             return;
         }
         let Some((hall, transcript)) = self.senders.get_mut(&node) else { return };
+        let is_honest = |uid| self.hosts.get(&uid).is_some_and(|host| self.people.contains_key(host));
         match *traffic {
             Traffic::Received { link, bytes } if link == *hall => {
                 for packet in transcript.received(bytes) {
-                    let client = if packet.kind == 0x09 { packet.uid_at(0) } else { Some(packet.uid) };
                     match packet.kind {
-                        0x07 => {
+                        0x07 if is_honest(packet.uid) => {
                             let host = host(packet.name().unwrap_or_default());
                             self.at_sender.asked(at, node, packet.uid, host);
                         }
-                        0x09 => self.at_sender.left(at, |place, who| place == node && Some(who) == client),
+                        0x09 => {
+                            let Some(client) = packet.uid_at(0) else { continue };
+                            self.at_sender.left(at, |place, who| place == node && who == client);
+                            self.at_sender.ended(node, client);
+                        }
+                        0x05 | 0x0d => self.at_sender.ended(node, packet.uid),
                         _ => {}
                     }
                 }

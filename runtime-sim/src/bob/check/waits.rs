@@ -1,7 +1,17 @@
 //! Nobody honest is cut off or made to wait because of hostile guesses: each handshake is passed on, and answered, within
 //! what the failures of its own address explain.
+//!
+//! # The bound
+//!
+//! The turn of who waits comes a pause after the latest handshake of its address has begun or failed. The pause after n
+//! of them is the n-th at most: with each of the others one pause passes. A failure begins the pause anew, which costs no
+//! more than the time from the beginning of its handshake or from the failure before it: no more than it was under way.
+//! So each of the others costs a pause and the time that it is under way.
+//!
+//! Among people that is the time of some packets. Of somebody who has fallen silent no end is heard: its handshake is
+//! under way until it is given up.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use pleach_core::Instant;
@@ -9,20 +19,31 @@ use pleach_core::Instant;
 use super::Broken;
 use crate::clock::millis;
 
+/// What may make a handshake wait at one kind of place.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rules {
+    /// Without any failure.
+    pub(super) slack: Duration,
+    /// How long a handshake may be under way: it counts as one that fails until it has ended.
+    pub(super) under_way: Duration,
+    /// After how long one is given up if nothing is heard of it.
+    pub(super) given_up: Duration,
+    /// The pause after the first failure, which doubles with each.
+    pub(super) pause: Duration,
+    /// The longest pause.
+    pub(super) pause_max: Duration,
+}
+
 /// The checker of one kind of place: where a `W` asks a `P`, from some address.
 #[derive(Debug)]
 pub(super) struct Waits<P, W> {
     what: &'static str,
-    /// Without any failure.
-    slack: Duration,
-    /// How long a handshake may be under way: it counts as one that fails until it has ended.
-    under_way: Duration,
-    /// The first pause after a failure, which doubles, and the longest.
-    pause: Duration,
-    pause_max: Duration,
-    /// How often an address has asked there.
-    tried: BTreeMap<(P, Vec<u8>), u32>,
+    rules: Rules,
+    /// All that have asked there.
+    tries: BTreeMap<P, Vec<Try<W>>>,
     open: BTreeMap<(P, W), (Instant, Vec<u8>)>,
+    /// Those that answer nobody any more, and are not said to be gone.
+    silent: BTreeSet<W>,
     /// Nobody can be answered any more.
     is_over: bool,
     /// Handshakes whose delay was looked at.
@@ -30,21 +51,23 @@ pub(super) struct Waits<P, W> {
     pub(super) broken: Broken,
 }
 
+/// Somebody has asked.
+#[derive(Debug)]
+struct Try<W> {
+    who: W,
+    address: Vec<u8>,
+    /// It was heard there how that ended.
+    has_ended: bool,
+}
+
 impl<P: Copy + Ord, W: Copy + Ord> Waits<P, W> {
-    pub(super) const fn new(
-        what: &'static str,
-        slack: Duration,
-        under_way: Duration,
-        (pause, pause_max): (Duration, Duration),
-    ) -> Self {
+    pub(super) const fn new(what: &'static str, rules: Rules) -> Self {
         Self {
             what,
-            slack,
-            under_way,
-            pause,
-            pause_max,
-            tried: BTreeMap::new(),
+            rules,
+            tries: BTreeMap::new(),
             open: BTreeMap::new(),
+            silent: BTreeSet::new(),
             is_over: false,
             checked: 0,
             broken: Broken::new(),
@@ -56,15 +79,27 @@ impl<P: Copy + Ord, W: Copy + Ord> Waits<P, W> {
         if self.is_over {
             return;
         }
-        *self.tried.entry((place, address.to_vec())).or_default() += 1;
-        self.open.entry((place, who)).or_insert_with(|| (at, address.to_vec()));
+        let address = address.to_vec();
+        self.open.entry((place, who)).or_insert_with(|| (at, address.clone()));
+        self.tries.entry(place).or_default().push(Try { who, address, has_ended: false });
     }
 
     /// It is passed on, or answered.
     pub(super) fn answered(&mut self, at: Instant, place: P, who: W) {
         if let Some((since, address)) = self.open.remove(&(place, who)) {
-            self.check(at, since, place, &address);
+            self.check(at, since, place, who, &address);
         }
+    }
+
+    /// It is heard there that the handshakes of somebody have led to something, or to nothing.
+    pub(super) fn ended(&mut self, place: P, who: W) {
+        let tries = self.tries.get_mut(&place).into_iter().flatten();
+        tries.filter(|tried| tried.who == who).for_each(|tried| tried.has_ended = true);
+    }
+
+    /// Nothing more is heard of somebody, nor that it is gone.
+    pub(super) fn falls_silent(&mut self, who: W) {
+        self.silent.insert(who);
     }
 
     /// One of the two is gone: it must not have waited for too long by then.
@@ -82,23 +117,34 @@ impl<P: Copy + Ord, W: Copy + Ord> Waits<P, W> {
         self.is_over = true;
     }
 
-    fn check(&mut self, at: Instant, since: Instant, place: P, address: &[u8]) {
+    fn check(&mut self, at: Instant, since: Instant, place: P, who: W, address: &[u8]) {
         self.checked += 1;
-        let tried = self.tried.get(&(place, address.to_vec())).copied().unwrap_or_default();
-        let pauses = (0..tried.saturating_sub(1)).map(|failures| {
-            let doubled = self.pause.saturating_mul(1_u32.checked_shl(failures).unwrap_or(u32::MAX));
-            doubled.min(self.pause_max) + self.under_way
-        });
-        let allowed = pauses.fold(self.slack, Duration::saturating_add);
+        let tries = self.tries.get(&place).into_iter().flatten().filter(|tried| tried.address == address);
+        let tries: Vec<_> = tries.collect();
+        let allowed = self.allowed(who, &tries);
         let waited = at.since(since);
         if waited > allowed {
-            let what = self.what;
+            let (what, tried) = (self.what, tries.len());
             let from = address.escape_ascii().to_string();
             self.broken.note(|| {
                 let at = millis(Instant::ORIGIN, at);
                 format!("{what} of {from}, which has tried {tried} times, waited {waited:?} of {allowed:?}, until {at} ms")
             });
         }
+    }
+
+    /// How long one of these may wait for the others.
+    fn allowed(&self, who: W, tries: &[&Try<W>]) -> Duration {
+        let Rules { slack, under_way, given_up, pause, pause_max } = self.rules;
+        let others = tries.len().saturating_sub(1);
+        let pauses = (0..others).map(|failures| {
+            let factor = u32::try_from(failures).ok().and_then(|failures| 1_u32.checked_shl(failures));
+            pause.saturating_mul(factor.unwrap_or(u32::MAX)).min(pause_max)
+        });
+        let is_silent = |tried: &Try<W>| !tried.has_ended && self.silent.contains(&tried.who);
+        let silent = tries.iter().filter(|tried| tried.who != who && is_silent(tried)).count();
+        let under_way = (0..others).map(|other| if other < silent { given_up } else { under_way });
+        pauses.chain(under_way).fold(slack, Duration::saturating_add)
     }
 }
 
@@ -111,8 +157,14 @@ mod tests {
     }
 
     fn waits() -> Waits<u8, u8> {
-        let pauses = (Duration::from_secs(1), Duration::from_secs(60));
-        Waits::new("a handshake", Duration::from_millis(1), Duration::from_millis(200), pauses)
+        let rules = Rules {
+            slack: Duration::from_millis(1),
+            under_way: Duration::from_millis(200),
+            given_up: Duration::from_secs(30),
+            pause: Duration::from_secs(1),
+            pause_max: Duration::from_secs(60),
+        };
+        Waits::new("a handshake", rules)
     }
 
     #[test]
@@ -140,6 +192,22 @@ mod tests {
             for who in 0..3 {
                 waits.asked(at(0), 1, who, b"1.2.3.4");
             }
+            waits.answered(at(ms), 1, 2);
+            assert_eq!(waits.broken.into_vec().is_empty(), fine, "{ms}");
+        }
+    }
+
+    #[test]
+    fn those_behind_one_address_wait_until_silent_ones_are_given_up() {
+        for (ms, fine) in [(33_201, true), (33_202, false)] {
+            let mut waits = waits();
+            for who in 0..3 {
+                waits.asked(at(0), 1, who, b"1.2.3.4");
+            }
+            waits.asked(at(0), 1, 3, b"5.6.7.8");
+            // Nobody waits for those whose end was heard, or who are elsewhere.
+            waits.ended(1, 1);
+            (0..4).filter(|who| *who != 2).for_each(|who| waits.falls_silent(who));
             waits.answered(at(ms), 1, 2);
             assert_eq!(waits.broken.into_vec().is_empty(), fine, "{ms}");
         }
